@@ -1,0 +1,1 @@
+"""Servers of the local cloud: what an emulated cloud server is made of."""

@@ -1,0 +1,1 @@
+"""The registry of the local cloud."""
