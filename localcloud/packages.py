@@ -1,0 +1,94 @@
+"""Debian packages that the local cloud needs, each known by what it brings.
+
+Standard library only: it runs before the virtual environment exists.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A Debian package, what it is for, and how to tell that what it brings is there."""
+
+    name: str
+    purpose: str
+    present: Callable[[], bool]
+
+
+class PackageError(Exception):
+    """Packages could not be installed."""
+
+
+def _command(name: str) -> Callable[[], bool]:
+    def present() -> bool:
+        # Not everybody's PATH has the administrators' programs.
+        path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+        return shutil.which(name, path=path) is not None
+
+    return present
+
+
+def _file(path: str) -> Callable[[], bool]:
+    return lambda: Path(path).exists()
+
+
+def _module(name: str) -> Callable[[], bool]:
+    return lambda: importlib.util.find_spec(name) is not None
+
+
+# What the virtual environment and every command need.
+TOOLS: tuple[Package, ...] = (
+    Package(name="python3-venv", purpose="the virtual environment", present=_module("ensurepip")),
+    Package(name="openssh-client", purpose="reaching servers", present=_command("ssh")),
+)
+
+# What the local cloud needs on top.
+LOCAL: tuple[Package, ...] = (
+    Package(name="docker.io", purpose="servers and images", present=_command("dockerd")),
+    # Debian 13 has the client in a package of its own; Debian 12 has both in docker.io.
+    Package(name="docker-cli", purpose="servers and images", present=_command("docker")),
+    Package(name="iptables", purpose="Docker's networks", present=_command("iptables")),
+    Package(name="nftables", purpose="the servers' firewalls", present=_command("nft")),
+    Package(name="iproute2", purpose="networks", present=_command("ip")),
+    Package(name="mmdebstrap", purpose="the servers' base image", present=_command("mmdebstrap")),
+    Package(name="zstd", purpose="packing images", present=_command("zstd")),
+    Package(
+        name="debian-archive-keyring",
+        purpose="verifying the base image's packages",
+        present=_file("/usr/share/keyrings/debian-archive-keyring.gpg"),
+    ),
+    Package(name="ca-certificates", purpose="TLS", present=_file("/etc/ssl/certs")),
+    Package(name="git", purpose="the release ledger", present=_command("git")),
+)
+
+GOLANG = Package(name="golang-go", purpose="building the engine", present=lambda: False)
+
+
+def missing(packages: Sequence[Package]) -> list[Package]:
+    """The packages whose content is not there."""
+    return [package for package in packages if not package.present()]
+
+
+def install(packages: Sequence[Package]) -> None:
+    """Install with apt-get; raises `PackageError` with the end of what apt said."""
+    if not packages:
+        return
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    names = [package.name for package in packages]
+    update = ["apt-get", "update", "-qq"]
+    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names]
+    for arguments in (update, command):
+        done = subprocess.run(
+            arguments, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            said = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
+            raise PackageError(f"{' '.join(arguments)} failed:\n{said}")

@@ -1,0 +1,135 @@
+"""Set-up before the virtual environment exists: check, packages, environment.
+
+`python3 -m localcloud.setup PURPOSE [-- PROGRAM ARGUMENT...]`, standard library only. PURPOSE is
+`tools` (the command line on real clouds, static checks) or `local` (the local cloud too). The
+program is then run inside the environment, with the times of these steps handed over.
+Repeating it costs a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from localcloud import engine, packages, preflight
+from localcloud.home import Home
+from localcloud.steps import Steps
+
+Purpose = Literal["tools", "local"]
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "requirements.txt"
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message is for the person who started it."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Set up, then become the program after `--`."""
+    before, _, program = _split(arguments)
+    purpose: Purpose = "local" if before == ["local"] else "tools"
+    steps = Steps()
+    try:
+        python = set_up(purpose, Home.from_environment(), steps)
+    except (SetupError, packages.PackageError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    if program:
+        environment = {**os.environ, **steps.hand_over()}
+        os.execve(str(python), [str(python), *program], environment)  # noqa: S606 - our own list
+    return 0
+
+
+def set_up(purpose: Purpose, home: Home, steps: Steps, root: Path = ROOT) -> Path:
+    """Check the machine, install what is missing, and return the environment's Python.
+
+    Raises `SetupError` with everything that is lacking before anything is touched.
+    """
+    wanted = wanted_packages(purpose, home)
+    if purpose == "local":
+        check_machine(home, [package.name for package in wanted])
+    _install(wanted, steps)
+    return environment_of(root, steps)
+
+
+def wanted_packages(purpose: Purpose, home: Home) -> list[packages.Package]:
+    """The packages that this machine lacks for the purpose."""
+    wanted = packages.missing(packages.TOOLS)
+    if purpose == "local":
+        wanted += packages.missing(packages.LOCAL)
+        if engine.needs_go(home):
+            wanted.append(packages.GOLANG)
+    return wanted
+
+
+def check_machine(home: Home, missing: Sequence[str]) -> None:
+    """Raise `SetupError` with one screen of what the machine lacks."""
+    machine = preflight.Machine.of_here(home)
+    if runs_already(home):
+        machine = replace(machine, ports_taken=())
+    found = preflight.problems(machine, home, missing)
+    if found:
+        raise SetupError(preflight.screen(found))
+
+
+def runs_already(home: Home) -> bool:
+    """Whether a local cloud of this home holds the ports."""
+    return home.run.is_dir() and any(home.run.glob("*.pid"))
+
+
+def environment_of(root: Path, steps: Steps) -> Path:
+    """The Python of `.venv`, made anew when requirements.txt or the interpreter changed."""
+    folder = root / ".venv"
+    python = folder / "bin" / "python"
+    stamp = folder / "requirements.sha256"
+    wanted = stamp_of(root / "requirements.txt")
+    if python.exists() and stamp.is_file() and stamp.read_text() == wanted:
+        return python
+    with steps.step("virtual environment", f"Python packages of requirements.txt into {folder}"):
+        fresh = [] if python.exists() else ["--clear"]
+        _run([sys.executable, "-m", "venv", *fresh, str(folder)])
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, "--requirement", str(root / "requirements.txt")])
+        stamp.write_text(wanted)
+    return python
+
+
+def stamp_of(requirements: Path) -> str:
+    """What the environment depends on: the pinned packages and the interpreter."""
+    interpreter = ".".join(str(part) for part in sys.version_info[:2])
+    return hashlib.sha256(requirements.read_bytes() + interpreter.encode()).hexdigest()
+
+
+def _install(wanted: Sequence[packages.Package], steps: Steps) -> None:
+    if not wanted:
+        return
+    if os.geteuid() != 0:
+        names = " ".join(package.name for package in wanted)
+        raise SetupError(f"Missing Debian packages; as root: apt-get install {names}")
+    described = ", ".join(f"{package.name} ({package.purpose})" for package in wanted)
+    with steps.step("Debian packages", f"installing {described}"):
+        packages.install(wanted)
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(list(command), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
+        raise SetupError(f"{' '.join(command)} failed:\n{said}")
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], str, list[str]]:
+    if "--" not in arguments:
+        return list(arguments), "", []
+    at = list(arguments).index("--")
+    return list(arguments[:at]), "--", list(arguments[at + 1 :])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
