@@ -1,0 +1,118 @@
+"""PostgreSQL, with the databases and roles of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pulumi
+
+from components.component import Component
+from components.docker.container import ContainerArgs, Health, Mount, Runtime, container
+from components.docker.files import Files, FilesArgs
+from components.docker.host import Host
+
+_PSQL = "docker exec -i postgres psql -q -v ON_ERROR_STOP=1 -U postgres -d postgres"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresArgs:
+    """`databases` maps each database, and its owning role of the same name, to the password."""
+
+    host: Host
+    runtime: Runtime
+    data: pulumi.Input[str]
+    superuser_password: pulumi.Input[str]
+    databases: Mapping[str, pulumi.Input[str]]
+    depends_on: Sequence[pulumi.Resource] = ()
+
+
+class Postgres(Component):
+    """PostgreSQL 16 on the data volume."""
+
+    token: ClassVar[str] = "manacore:data:Postgres"
+    container_name: pulumi.Output[str]
+    databases: pulumi.Output[list[str]]
+
+    def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None):
+        """Run PostgreSQL, then make the databases and roles that are missing."""
+        super().__init__(name, opts)
+        uid = args.runtime.user.split(":")[0]
+        secrets = Files(
+            f"{name}-secrets",
+            FilesArgs(
+                host=args.host,
+                folder="secrets/postgres",
+                files={"POSTGRES_PASSWORD": args.superuser_password},
+                uid=int(uid),
+                secret=True,
+            ),
+            self.child_options(),
+        )
+        self.container = container(
+            f"{name}-server",
+            self,
+            ContainerArgs(
+                host=args.host,
+                container="postgres",
+                runtime=args.runtime,
+                command=["postgres", *_tuning(args.runtime.memory)],
+                env={"POSTGRES_PASSWORD_FILE": "/run/secrets/POSTGRES_PASSWORD"},
+                health=Health(
+                    test=["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]
+                ),
+                mounts=[
+                    Mount(source=args.data, target="/var/lib/postgresql/data", read_only=False),
+                    Mount(source=secrets.folder, target="/run/secrets"),
+                ],
+                tmpfs={"/var/run/postgresql": f"rw,noexec,nosuid,size=1m,uid={uid},mode=755"},
+                # A fast shutdown writes a checkpoint: give it time, or it has to recover.
+                stop_timeout=120,
+                depends_on=args.depends_on,
+            ),
+        )
+        self.ready = args.host.run(
+            f"{name}-databases",
+            self,
+            create=_PSQL,
+            stdin=pulumi.Output.secret(pulumi.Output.all(**args.databases).apply(_roles)),
+            depends_on=[self.container],
+        )
+        self.container_name = self.container.name
+        self.databases = self.ready.id.apply(lambda _: list(args.databases))
+        self.register()
+
+
+def _tuning(memory: int) -> list[str]:
+    """Memory settings from the container's limit (MiB), by the manual's rules of thumb."""
+    settings = {
+        "shared_buffers": f"{memory // 4}MB",
+        "effective_cache_size": f"{memory * 3 // 4}MB",
+        "maintenance_work_mem": f"{memory // 16}MB",
+        "work_mem": "8MB",
+        "max_connections": "100",
+        "password_encryption": "scram-sha-256",
+        # POSIX shared memory would be /dev/shm, which Docker limits to 64 MB.
+        "dynamic_shared_memory_type": "mmap",
+        "log_min_duration_statement": "500ms",
+    }
+    return [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+
+
+def _roles(passwords: Mapping[str, str]) -> str:
+    return "\n".join(_role(name, password) for name, password in sorted(passwords.items()))
+
+
+def _role(name: str, password: str) -> str:
+    """Make a role and its database unless they exist; only the role may connect to it."""
+    quoted = password.replace("'", "''")
+    # Names are the catalogue's, whose pattern has no quotes; psql has no other way to make a role.
+    return f"""\
+SELECT 'CREATE ROLE "{name}" LOGIN' WHERE NOT EXISTS
+  (SELECT FROM pg_roles WHERE rolname = '{name}') \\gexec
+ALTER ROLE "{name}" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{quoted}';
+SELECT 'CREATE DATABASE "{name}" OWNER "{name}"' WHERE NOT EXISTS
+  (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
+REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;
+"""  # noqa: S608

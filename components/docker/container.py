@@ -1,0 +1,173 @@
+"""A container with hardened defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_docker as docker
+
+from components.docker.host import Host
+from components.docker.image import pulled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A folder of the server, or a named volume, inside the container."""
+
+    source: pulumi.Input[str]
+    target: str
+    read_only: bool = True
+    volume: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A published port. Only the edge has any."""
+
+    port: int
+    protocol: str = "tcp"
+    address: str = "0.0.0.0"  # noqa: S104 - the edge is what faces the network
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """The command that tells whether the container works.
+
+    Until it is first healthy, or for `grace` seconds, it is asked every 2 s, so that a start is
+    noticed at once; afterwards every `interval` seconds.
+    """
+
+    test: Sequence[str]
+    interval: int = 30
+    timeout: int = 10
+    retries: int = 3
+    grace: int = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """What the catalogue says of a container: image, limits, user, networks.
+
+    `memory` in MiB, `cpus` in cores.
+    """
+
+    image: str
+    memory: int
+    cpus: float
+    user: str
+    port: int
+    networks: Sequence[str]
+    read_only: bool = True
+    add_capabilities: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerArgs:
+    """One container; timeouts in seconds."""
+
+    host: Host
+    container: str
+    runtime: Runtime
+    health: Health
+    env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    command: Sequence[str] = ()
+    mounts: Sequence[Mount] = ()
+    ports: Sequence[Port] = ()
+    tmpfs: Mapping[str, str] = field(default_factory=dict[str, str])
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    stop_timeout: int = 30
+    start_timeout: int = 300
+    ignore_changes: Sequence[str] = ()
+    depends_on: Sequence[pulumi.Resource] = ()
+
+
+def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker.Container:
+    """A container: non-root, read-only, without capabilities, limited, watched and restarted."""
+    options = pulumi.ResourceOptions.merge(
+        args.host.options(parent),
+        pulumi.ResourceOptions(
+            depends_on=list(args.depends_on), ignore_changes=list(args.ignore_changes)
+        ),
+    )
+    env = pulumi.Output.all(**args.env).apply(
+        lambda found: [f"{key}={value}" for key, value in sorted(found.items())]
+    )
+    labels = {"manacore.container": args.container, **args.labels}
+    return docker.Container(
+        name,
+        name=args.container,
+        hostname=args.container,
+        image=pulled(f"{name}-image", parent, args.host, args.runtime.image).image_id,
+        command=list(args.command) or None,
+        user=args.runtime.user,
+        envs=env,
+        read_only=args.runtime.read_only,
+        tmpfs={"/tmp": "rw,noexec,nosuid,size=64m", **args.tmpfs},  # noqa: S108 - its own tmpfs
+        capabilities=docker.ContainerCapabilitiesArgs(
+            drops=["ALL"], adds=list(args.runtime.add_capabilities)
+        ),
+        security_opts=["no-new-privileges:true"],
+        memory=args.runtime.memory,
+        # Equal to memory: no swap. Left out, the provider finds a difference at every preview.
+        memory_swap=args.runtime.memory,
+        cpus=f"{args.runtime.cpus:g}",
+        log_driver="json-file",
+        log_opts={"max-size": "10m", "max-file": "3"},
+        restart="unless-stopped",
+        stop_timeout=args.stop_timeout,
+        destroy_grace_seconds=args.stop_timeout,
+        healthcheck=docker.ContainerHealthcheckArgs(
+            tests=list(args.health.test),
+            interval=_seconds(args.health.interval),
+            timeout=_seconds(args.health.timeout),
+            retries=args.health.retries,
+            start_period=_seconds(args.health.grace),
+            start_interval="2s",
+        ),
+        wait=True,
+        wait_timeout=args.start_timeout,
+        mounts=[_mount(mount) for mount in args.mounts],
+        ports=[
+            docker.ContainerPortArgs(
+                internal=p.port, external=p.port, protocol=p.protocol, ip=p.address
+            )
+            for p in args.ports
+        ],
+        networks_advanced=[
+            docker.ContainerNetworksAdvancedArgs(name=network) for network in args.runtime.networks
+        ],
+        labels=[
+            docker.ContainerLabelArgs(label=key, value=value)
+            for key, value in sorted(labels.items())
+        ],
+        opts=options,
+    )
+
+
+def _mount(mount: Mount) -> docker.ContainerMountArgs:
+    return docker.ContainerMountArgs(
+        type="volume" if mount.volume else "bind",
+        source=mount.source,
+        target=mount.target,
+        read_only=mount.read_only,
+    )
+
+
+def _seconds(value: int) -> str:
+    """A duration as the Docker daemon reports it back, so that nothing differs at a refresh."""
+    minutes, seconds = divmod(value, 60)
+    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
+
+
+def http_health(port: int, path: str) -> Health:
+    """Health by an HTTP request inside the container."""
+    return Health(test=["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{port}{path}"])
+
+
+def hang_up(name: str) -> str:
+    """The remote text that makes a container read its configuration again, if it runs."""
+    return (
+        f"if docker inspect {name} >/dev/null 2>&1; then docker kill -s HUP {name} >/dev/null; fi"
+    )

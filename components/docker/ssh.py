@@ -1,0 +1,54 @@
+"""How a server is reached by OpenSSH: one set of options for Docker and for remote commands."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class SshTarget:
+    """A server's address, its pinned host key, and who logs in.
+
+    `server_id` is part of the multiplexing socket's name: a rebuilt server keeps its address,
+    and must not be reached through its predecessor's connection.
+    """
+
+    user: str
+    address: str
+    host_key: str
+    server_id: str
+    identity_file: str | None = None
+
+    @property
+    def url(self) -> str:
+        """The address as Docker takes it."""
+        return f"ssh://{self.user}@{self.address}"
+
+    @property
+    def options(self) -> list[str]:
+        """Options of the ssh client.
+
+        The host key is pinned by value, so no known_hosts file is read or written.
+        """
+        identity = [f"IdentityFile={self.identity_file}", "IdentitiesOnly=yes"]
+        settings = [
+            *(identity if self.identity_file else []),
+            "BatchMode=yes",
+            "StrictHostKeyChecking=yes",
+            "UserKnownHostsFile=/dev/null",
+            "GlobalKnownHostsFile=/dev/null",
+            f"KnownHostsCommand=/bin/echo %H {self.host_key}",
+            "ConnectTimeout=10",
+            "ServerAliveInterval=5",
+            "ServerAliveCountMax=3",
+            "ControlMaster=auto",
+            f"ControlPath=~/.ssh/manacore-{self.server_id}-%C",
+            "ControlPersist=60",
+            "LogLevel=ERROR",
+        ]
+        return [part for setting in settings for part in ("-o", setting)]
+
+    def command(self, remote: str) -> str:
+        """The shell line that runs `remote` on the server."""
+        return shlex.join(["ssh", *self.options, f"{self.user}@{self.address}", remote])

@@ -1,0 +1,153 @@
+"""Prometheus: what is scraped, what is probed, and what is an alarm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pulumi
+
+from components.component import Component
+from components.docker.container import (
+    ContainerArgs,
+    Mount,
+    Runtime,
+    container,
+    hang_up,
+    http_health,
+)
+from components.docker.files import Files, FilesArgs
+from components.docker.host import Host
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A metrics endpoint: `address` is host:port."""
+
+    service: str
+    address: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrometheusArgs:
+    """`probes` are public URLs, asked through the blackbox exporter at `prober` (host:port)."""
+
+    host: Host
+    runtime: Runtime
+    data: pulumi.Input[str]
+    targets: Sequence[Target]
+    probes: Sequence[str]
+    prober: str
+    alertmanager: str
+    labels: dict[str, str]
+    depends_on: Sequence[pulumi.Resource] = ()
+
+
+class Prometheus(Component):
+    """Prometheus, reloaded when its configuration changes."""
+
+    token: ClassVar[str] = "manacore:monitoring:Prometheus"
+    container_name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None):
+        """Run Prometheus."""
+        super().__init__(name, opts)
+        files = Files(
+            f"{name}-config",
+            FilesArgs(
+                host=args.host,
+                folder="prometheus",
+                files={"prometheus.yml": configuration(args), "rules.yml": rules()},
+                then=hang_up("prometheus"),
+            ),
+            self.child_options(),
+        )
+        self.container = container(
+            f"{name}-server",
+            self,
+            ContainerArgs(
+                host=args.host,
+                container="prometheus",
+                runtime=args.runtime,
+                command=[
+                    "--config.file=/etc/prometheus/prometheus.yml",
+                    "--storage.tsdb.path=/prometheus",
+                    "--storage.tsdb.retention.time=15d",
+                    "--storage.tsdb.retention.size=4GB",
+                ],
+                health=http_health(args.runtime.port, "/-/ready"),
+                mounts=[
+                    Mount(source=files.folder, target="/etc/prometheus"),
+                    Mount(source=args.data, target="/prometheus", read_only=False),
+                ],
+                depends_on=args.depends_on,
+            ),
+        )
+        self.container_name = self.container.name
+        self.register()
+
+
+def configuration(args: PrometheusArgs) -> str:
+    """`prometheus.yml`. JSON is YAML, and needs no library to be written."""
+    scrape: list[dict[str, Any]] = [
+        {
+            "job_name": target.service,
+            "metrics_path": target.path,
+            "static_configs": [
+                {"targets": [target.address], "labels": {"service": target.service}}
+            ],
+        }
+        for target in args.targets
+    ]
+    scrape.append(
+        {
+            "job_name": "public",
+            "metrics_path": "/probe",
+            "params": {"module": ["http_2xx"]},
+            "static_configs": [{"targets": list(args.probes)}],
+            "relabel_configs": [
+                {"source_labels": ["__address__"], "target_label": "__param_target"},
+                {"source_labels": ["__param_target"], "target_label": "instance"},
+                {"target_label": "__address__", "replacement": args.prober},
+            ],
+        }
+    )
+    document = {
+        "global": {
+            "scrape_interval": "15s",
+            "evaluation_interval": "15s",
+            "external_labels": args.labels,
+        },
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [args.alertmanager]}]}]},
+        "rule_files": ["/etc/prometheus/rules.yml"],
+        "scrape_configs": scrape,
+    }
+    return json.dumps(document, indent=1)
+
+
+def rules() -> str:
+    """The plan's alert rules that need nothing but probes, scrapes and the edge's metrics."""
+    failed = 'sum by (host) (rate(caddy_http_request_duration_seconds_count{code=~"5.."}[5m]))'
+    total = "sum by (host) (rate(caddy_http_request_duration_seconds_count[5m]))"
+    alerts: list[dict[str, Any]] = [
+        {
+            "alert": "ServiceDown",
+            "expr": 'up == 0 or probe_success{job="public"} == 0',
+            "for": "2m",
+            "labels": {"severity": "critical"},
+            "annotations": {"summary": "{{ $labels.instance }} does not answer"},
+        },
+        {
+            "alert": "HighErrorRate",
+            "expr": f"{failed} / {total} > 0.05",
+            "for": "1m",
+            "labels": {"severity": "critical"},
+            "annotations": {
+                "summary": "{{ $labels.host }} fails {{ $value | humanizePercentage }}"
+            },
+        },
+    ]
+    return json.dumps({"groups": [{"name": "platform", "rules": alerts}]}, indent=1)
