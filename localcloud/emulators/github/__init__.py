@@ -1,0 +1,1 @@
+"""GitHub's API on one machine: see `app.py`."""
