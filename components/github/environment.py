@@ -68,7 +68,8 @@ class EnvironmentArgs:
     prevent_self_review: bool = True
     """Whoever started a deployment cannot approve it."""
     admins_bypass: bool = False
-    """Whether administrators may skip the gate."""
+    """Whether administrators may skip the gate. They always may where the plan lacks required
+    reviewers: GitHub takes this setting with them only."""
     wait_minutes: int = 0
     """Minutes that each deployment waits, at most 30 days."""
     required_reviewers_available: bool = True
@@ -128,7 +129,7 @@ class Environment(Component):
     Raises `ValueError` with all faults of the arguments, each with its path.
     """
 
-    token: ClassVar[str] = "manacore:github:Environment"  # noqa: S105 - a type
+    token: ClassVar[str] = "manacore:github:Environment"
 
     environment: pulumi.Output[str]
     """Name of the environment."""
@@ -171,7 +172,7 @@ class Environment(Component):
             f"{name}-environment",
             repository=args.repository,
             environment=args.environment,
-            can_admins_bypass=args.admins_bypass,
+            can_admins_bypass=args.admins_bypass or not args.required_reviewers_available,
             # GitHub refuses it without a reviewer.
             prevent_self_review=reviewed and args.prevent_self_review,
             wait_timer=args.wait_minutes if waits else None,

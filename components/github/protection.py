@@ -107,7 +107,7 @@ class BranchProtection(Component):
     Raises `ValueError` with all faults of the arguments, each with its path.
     """
 
-    token: ClassVar[str] = "manacore:github:BranchProtection"  # noqa: S105 - a type
+    token: ClassVar[str] = "manacore:github:BranchProtection"
 
     ruleset_id: pulumi.Output[int]
     """Number of the ruleset at GitHub."""

@@ -43,7 +43,7 @@ class RepositorySecrets(Component):
     Raises `ValueError` with all faults of the arguments, each with its path.
     """
 
-    token: ClassVar[str] = "manacore:github:RepositorySecrets"  # noqa: S105 - a type
+    token: ClassVar[str] = "manacore:github:RepositorySecrets"
 
     secret_names: pulumi.Output[list[str]]
     """Names of the secrets, sorted."""

@@ -46,7 +46,7 @@ class RepositorySecurity(Component):
     themselves; they are sent again when they change, but `refresh` does not see them.
     """
 
-    token: ClassVar[str] = "manacore:github:RepositorySecurity"  # noqa: S105 - a type
+    token: ClassVar[str] = "manacore:github:RepositorySecurity"
 
     dependabot: pulumi.Output[bool]
     """Whether Dependabot watches the repository."""
