@@ -1,0 +1,156 @@
+"""What a new server does first: the `#cloud-config` text, as a pure function.
+
+Reference: https://cloudinit.readthedocs.io/en/latest/reference/modules.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.hetzner.hostkey import HostKey
+
+DATA_ROOT = "/mnt/data"
+_MAXIMUM = 32 * 1024
+
+_SSHD = """\
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin no
+AllowUsers {user}
+# Every connection of the Docker client is a session: the defaults (10:30:100, 10) refuse some.
+MaxStartups 200:30:400
+MaxSessions 200
+"""
+
+_DAEMON: dict[str, Any] = {
+    "live-restore": True,
+    "log-driver": "json-file",
+    "log-opts": {"max-size": "10m", "max-file": "3"},
+    # Away from the private network (10.0.0.0/16) and from what home networks use.
+    "default-address-pools": [{"base": "172.20.0.0/14", "size": 24}],
+    "userland-proxy": False,
+}
+
+_UPGRADES = """\
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+"""
+
+# Docker waits for this unit, so that no database ever starts on the root disk because the volume
+# is late: the device appears when the volume is attached, which is after the server's first boot.
+_VOLUME_UNIT = """\
+[Unit]
+Description=Data volume
+Before=docker.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+TimeoutStartSec=infinity
+ExecStart=/usr/local/sbin/manacore-data-volume
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_VOLUME_SCRIPT = """\
+#!/bin/sh
+set -eu
+device={device}
+until [ -e "$device" ]; do sleep 1; done
+mkdir -p {root}
+mountpoint -q {root} || mount -t ext4 -o defaults,discard "$device" {root}
+chmod 0711 {root}
+"""
+
+_DOCKER_DROP_IN = """\
+[Unit]
+Requires=manacore-data.service
+After=manacore-data.service
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudInit:
+    """`device` is the data volume's path, None on a server without one."""
+
+    hostname: str
+    user: str
+    authorized_keys: Sequence[str]
+    host_key: HostKey
+    device: str | None
+
+    def text(self) -> str:
+        """The user data. Raises `ValueError` beyond Hetzner's limit of 32 KiB."""
+        text = "#cloud-config\n" + json.dumps(self._document(), indent=1)
+        if len(text.encode()) > _MAXIMUM:
+            raise ValueError(f"user data of {self.hostname} is over 32 KiB: use fewer SSH keys")
+        return text
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "hostname": self.hostname,
+            "users": [
+                {
+                    "name": self.user,
+                    "groups": "docker",
+                    "shell": "/bin/bash",
+                    "sudo": "ALL=(ALL) NOPASSWD:ALL",
+                    "lock_passwd": True,
+                    "ssh_authorized_keys": list(self.authorized_keys),
+                }
+            ],
+            "groups": ["docker"],
+            "disable_root": True,
+            "ssh_pwauth": False,
+            "ssh_deletekeys": True,
+            "ssh_genkeytypes": [],
+            "ssh_keys": {
+                "ed25519_private": self.host_key.private,
+                "ed25519_public": self.host_key.public,
+            },
+            "package_update": True,
+            "packages": [
+                "docker.io",
+                "docker-cli",
+                "docker-compose",
+                "python3",
+                "unattended-upgrades",
+            ],
+            "write_files": self._files(),
+            "runcmd": self._commands(),
+        }
+
+    def _files(self) -> list[dict[str, str]]:
+        files = [
+            _file("/etc/ssh/sshd_config.d/10-manacore.conf", _SSHD.format(user=self.user)),
+            _file("/etc/docker/daemon.json", json.dumps(_DAEMON, indent=1)),
+            _file("/etc/apt/apt.conf.d/20auto-upgrades", _UPGRADES),
+        ]
+        if self.device:
+            script = _VOLUME_SCRIPT.format(device=self.device, root=DATA_ROOT)
+            files += [
+                _file("/usr/local/sbin/manacore-data-volume", script, mode="0755"),
+                _file("/etc/systemd/system/manacore-data.service", _VOLUME_UNIT),
+                _file("/etc/systemd/system/docker.service.d/10-data.conf", _DOCKER_DROP_IN),
+            ]
+        return files
+
+    def _commands(self) -> list[list[str]]:
+        volume = [["systemctl", "enable", "manacore-data.service"]] if self.device else []
+        return [
+            ["install", "-d", "-m", "0711", "/srv/manacore", DATA_ROOT],
+            ["systemctl", "daemon-reload"],
+            *volume,
+            ["systemctl", "reload-or-restart", "ssh.service"],
+            ["systemctl", "enable", "docker.service"],
+            # Without waiting: the volume may be attached later than this runs.
+            ["systemctl", "restart", "--no-block", "docker.service"],
+        ]
+
+
+def _file(path: str, content: str, mode: str = "0644") -> dict[str, str]:
+    return {"path": path, "content": content, "permissions": mode}
