@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -25,6 +26,7 @@ from localcloud.machines.outer import (
 from localcloud.registry.authority import Authority
 
 CONTAINER = "manacore-registry"
+CONFIGURATION = Path(__file__).parent / "config.yml"
 # Docker trusts registries on the loopback without being configured: the outer Docker pushes here.
 PUSH_ADDRESS = "127.0.0.1:5001"
 MANIFESTS = (
@@ -40,8 +42,14 @@ def registry_image() -> DebianImage:
     """Debian's docker-registry and the libraries it needs, nothing else."""
     return DebianImage(
         name="registry",
-        digest="trixie1",
-        arguments=("--variant=extract", "--components=main", "--include=docker-registry"),
+        digest="trixie3",
+        arguments=(
+            "--variant=extract",
+            "--components=main",
+            "--include=docker-registry",
+            # Extracting runs no script that would link these to /usr: the loader is looked up here.
+            '--setup-hook=ln -s usr/lib "$1/lib" && ln -s usr/lib64 "$1/lib64"',
+        ),
         changes=(
             'ENTRYPOINT ["/usr/bin/docker-registry"]',
             'CMD ["serve", "/etc/docker/registry/config.yml"]',
@@ -104,12 +112,8 @@ class Registry:
                 "--network", PUBLIC_NETWORK, "--ip", REGISTRY_IP,
                 "--publish", f"{PUSH_ADDRESS}:443", "--memory", "512m",
                 "--volume", f"{storage}:/var/lib/registry",
+                "--volume", f"{CONFIGURATION}:/etc/docker/registry/config.yml:ro",
                 "--volume", f"{certificate}:/tls.crt:ro", "--volume", f"{key}:/tls.key:ro",
-                "--env", "REGISTRY_HTTP_ADDR=:443",
-                "--env", "REGISTRY_HTTP_TLS_CERTIFICATE=/tls.crt",
-                "--env", "REGISTRY_HTTP_TLS_KEY=/tls.key",
-                "--env", "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/var/lib/registry",
-                "--env", "REGISTRY_LOG_LEVEL=warn",
                 image,
             )  # fmt: skip
         self._wait()
