@@ -75,8 +75,3 @@ def ensure_public_network() -> None:
         # Made by another thread in the meantime.
         if "already exists" not in str(error):
             raise
-
-
-def has_bridge_networks() -> bool:
-    """Whether anything of ours is left on the outer Docker (used by checks and tests)."""
-    return bool(docker("network", "ls", "--quiet", "--filter", f"label={LABEL}"))
