@@ -29,7 +29,6 @@ class Hardening(StrEnum):
     """A hardened default that a service may be exempt from."""
 
     READ_ONLY_ROOT = "read-only-root"
-    NON_ROOT_USER = "non-root-user"
     NO_CAPABILITIES = "no-capabilities"
 
 
@@ -52,6 +51,9 @@ class Exemption(_Model):
 
     from_: Hardening = Field(alias="from")
     reason: str = Field(min_length=10)
+    capabilities: tuple[Annotated[str, Field(pattern=r"^[A-Z_]+$")], ...] = Field(
+        default=(), description="What is added back to an empty set of capabilities."
+    )
 
 
 class Service(_Model):
@@ -160,6 +162,11 @@ class Service(_Model):
         if self.database or self.redis:
             joined.add(Network.DATA)
         return tuple(n for n in Network if n in joined)
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """The Linux capabilities that it keeps: none, unless an exemption names them."""
+        return tuple(c for e in self.exemptions for c in e.capabilities)
 
     def exempt(self, default: Hardening) -> bool:
         """Whether it is exempt from a hardened default."""

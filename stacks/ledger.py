@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -98,7 +98,7 @@ def load_ledger(file: Path, services: Iterable[str]) -> Ledger:
             [Problem(path=shown, message="does not exist", remedy="write the stack's ledger")]
         )
     try:
-        data = cast(Any, yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+        data = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         entries = _ENTRIES.validate_python(data or {})
     except yaml.YAMLError as error:
         where = str(getattr(error, "problem_mark", "")).strip()

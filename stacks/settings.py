@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import idna
 import yaml
+from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,7 +25,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pulumi.runtime.config import CONFIG, get_config_env
 
 from catalog import Catalog
 from catalog.environment import Secret, Variable
@@ -144,6 +144,13 @@ class Tls(_Model):
     )
 
 
+class Registry(_Model):
+    """The login of a private image registry."""
+
+    username: str
+    password: SecretStr
+
+
 class Settings(_Model):
     """All settings of a stack."""
 
@@ -164,6 +171,10 @@ class Settings(_Model):
     secrets: dict[str, SecretStr] = Field(
         default_factory=dict[str, SecretStr],
         description="Values of the catalogue's `secret` entries, each encrypted.",
+    )
+
+    registries: dict[str, Registry] = Field(
+        default_factory=dict[str, Registry], description="Logins of private image registries."
     )
 
     @model_validator(mode="after")
@@ -224,15 +235,13 @@ def load_settings(raw: Mapping[str, object], file: str, catalog: Catalog) -> Set
 
 
 def _missing_values(settings: Settings, file: str, catalog: Catalog) -> Iterator[Problem]:
+    for name in sorted({n for s in catalog for n in s.ci_secrets} - settings.secrets.keys()):
+        yield _missing_secret(file, name)
     for service in catalog:
         for value in service.env.values():
             match value:
                 case Secret(secret=name) if name not in settings.secrets:
-                    yield Problem(
-                        path=f"{file}: secrets.{name}",
-                        message="is missing",
-                        remedy=f"pulumi config set --secret --path 'secrets.{name}'",
-                    )
+                    yield _missing_secret(file, name)
                 case Variable(variable=name) if name not in settings.variables:
                     yield Problem(
                         path=f"{file}: variables.{name}",
@@ -248,6 +257,14 @@ def _missing_values(settings: Settings, file: str, catalog: Catalog) -> Iterator
                 message=f"zone {domain.zone} has no id",
                 remedy=f"add it: cloudflare.zones.{domain.zone}",
             )
+
+
+def _missing_secret(file: str, name: str) -> Problem:
+    return Problem(
+        path=f"{file}: secrets.{name}",
+        message="is missing",
+        remedy=f"pulumi config set --secret --path 'secrets.{name}'",
+    )
 
 
 def _unknown_domains(settings: Settings, catalog: Catalog) -> Iterator[Problem]:
@@ -266,6 +283,6 @@ def stack_file(folder: Path, stack: str) -> dict[str, object]:
     Encrypted values stay as they are written: `{secure: ...}`.
     """
     file = folder / f"Pulumi.{stack}.yaml"
-    data = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
-    config: dict[str, object] = data.get("config") or {}
+    data = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    config = cast(dict[str, object], (data or {}).get("config") or {})
     return {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()}

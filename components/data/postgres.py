@@ -12,6 +12,7 @@ from components.component import Component
 from components.docker.container import ContainerArgs, Health, Mount, Runtime, container
 from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
+from components.values import resolved
 
 _PSQL = "docker exec -i postgres psql -q -v ON_ERROR_STOP=1 -U postgres -d postgres"
 
@@ -76,7 +77,7 @@ class Postgres(Component):
             f"{name}-databases",
             self,
             create=_PSQL,
-            stdin=pulumi.Output.secret(pulumi.Output.all(**args.databases).apply(_roles)),
+            stdin=pulumi.Output.secret(resolved(args.databases).apply(_roles)),
             depends_on=[self.container],
         )
         self.container_name = self.container.name

@@ -10,6 +10,7 @@ import pulumi_docker as docker
 
 from components.docker.host import Host
 from components.docker.image import pulled
+from components.values import resolved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
             depends_on=list(args.depends_on), ignore_changes=list(args.ignore_changes)
         ),
     )
-    env = pulumi.Output.all(**args.env).apply(
+    env = resolved(args.env).apply(
         lambda found: [f"{key}={value}" for key, value in sorted(found.items())]
     )
     labels = {"manacore.container": args.container, **args.labels}

@@ -14,6 +14,7 @@ import pulumi
 
 from components.component import Component
 from components.docker.host import Host
+from components.values import resolved
 
 ROOT = "/srv/manacore"
 
@@ -71,7 +72,7 @@ class Files(Component):
         folder = f"{ROOT}/{args.folder}"
         mode = "0400" if args.secret else "0444"
         write = shlex.join(["sudo", "python3", "-c", _WRITE, folder, str(args.uid), mode])
-        content = pulumi.Output.all(**args.files).apply(_bundle)
+        content = resolved(args.files).apply(_bundle)
         written = args.host.run(
             f"{name}-files",
             self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import ClassVar
 
 import pulumi
@@ -37,7 +36,7 @@ class ServerArgs:
     address_id: pulumi.Input[int]
     ipv4: pulumi.Input[str]
     network_id: pulumi.Input[int]
-    private_ip: IPv4Address
+    private_ip: str
     firewall_id: pulumi.Input[int]
     placement_group_id: pulumi.Input[int]
     volume: int
@@ -85,9 +84,7 @@ class Server(Component):
                     ipv4_enabled=True, ipv4=args.address_id, ipv6_enabled=False
                 )
             ],
-            networks=[
-                hcloud.ServerNetworkArgs(network_id=args.network_id, ip=str(args.private_ip))
-            ],
+            networks=[hcloud.ServerNetworkArgs(network_id=args.network_id, ip=args.private_ip)],
             firewall_ids=[args.firewall_id],
             placement_group_id=args.placement_group_id,
             backups=args.backups,
@@ -126,7 +123,7 @@ class Server(Component):
         self.data_root = DATA_ROOT if args.volume else DISK_ROOT
         self.server_id = self.resource.id.apply(str)
         self.ipv4 = pulumi.Output.from_input(args.ipv4)
-        self.private_ip = self.resource.id.apply(lambda _: str(args.private_ip))
+        self.private_ip = self.resource.id.apply(lambda _: args.private_ip)
         self.register()
 
     def _volume(self, name: str, args: ServerArgs) -> hcloud.Volume:

@@ -1,0 +1,79 @@
+"""Cloudflare: the names of everything public, the zones they are in, and the backup bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from catalog import Catalog, Kind
+from components.cloudflare.bucket import BackupBucket, BackupBucketArgs
+from components.cloudflare.records import PublicHost, Records, RecordsArgs
+from components.cloudflare.zone import CacheRules, Zone, ZoneArgs
+from stacks.hosts import Hosts
+from stacks.policy import Policy
+from stacks.providers import Providers
+from stacks.server import role_of
+from stacks.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dns:
+    """What the outputs say of Cloudflare."""
+
+    bucket: BackupBucket
+
+
+def publish(
+    providers: Providers,
+    settings: Settings,
+    policy: Policy,
+    catalog: Catalog,
+    addresses: Mapping[str, pulumi.Input[str]],
+) -> Dns:
+    """Point every public host at its server's address, and set up zones and bucket."""
+    hosts = Hosts(catalog, settings)
+    zones = {domain.zone for domain in settings.domains.values()}
+    ids = settings.cloudflare.zones
+    Records(
+        "dns",
+        RecordsArgs(
+            zones={zone: ids[zone] for zone in sorted(zones)},
+            hosts=[
+                PublicHost(
+                    name=hosts.host(service),
+                    ipv4=addresses[settings.holder(role_of(service))],
+                    proxied=hosts.proxied(service),
+                )
+                for service in catalog.routed
+            ],
+            caa_domains=sorted(zones),
+            incident_mail=settings.tls.email,
+        ),
+        providers.options(),
+    )
+    for zone in sorted(zones):
+        proxied = [s for s in catalog.routed if hosts.zone(s) == zone and hosts.proxied(s)]
+        landings = [hosts.host(s) for s in proxied if s.kind is Kind.ASTRO]
+        assets = [hosts.host(s) for s in proxied if s.kind in (Kind.ASTRO, Kind.SVELTEKIT)]
+        Zone(
+            f"zone-{zone.replace('.', '-')}",
+            ZoneArgs(
+                zone_id=ids[zone],
+                cache=CacheRules(landing_hosts=landings, asset_hosts=assets) if assets else None,
+            ),
+            providers.options(),
+        )
+    bucket = BackupBucket(
+        "backups",
+        BackupBucketArgs(
+            account_id=settings.cloudflare.account,
+            bucket=settings.cloudflare.backup_bucket,
+            lock_days=settings.cloudflare.backup_days,
+            lock_prefixes=("data/", "keys/", "snapshots/"),
+            protect=policy.protect,
+        ),
+        providers.options(),
+    )
+    return Dns(bucket=bucket)

@@ -1,0 +1,83 @@
+"""Stack outputs: what workflows and `ops` read. `docs/outputs.md` has them in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from catalog import Catalog, Service
+from stacks.cloud import USER, Machine
+from stacks.delivery import Delivery
+from stacks.dns import Dns
+from stacks.hosts import Hosts
+from stacks.ledger import Ledger
+from stacks.server import role_of
+from stacks.settings import Settings
+
+
+def outputs(
+    *,
+    stack: str,
+    settings: Settings,
+    catalog: Catalog,
+    ledger: Ledger,
+    machines: Mapping[str, Machine],
+    dns: Dns,
+    delivery: Delivery,
+    price: pulumi.Input[float] | None,
+) -> dict[str, pulumi.Input[Any]]:
+    """The outputs of a stack by name. None of them is secret."""
+    hosts = Hosts(catalog, settings)
+    grafana = next(s for s in catalog if s.name == "grafana")
+    return {
+        "stack": stack,
+        "servers": {name: _server(settings, name, machine) for name, machine in machines.items()},
+        "services": [_service(s, settings, hosts, ledger) for s in catalog.counted],
+        "support": [
+            _service(s, settings, hosts, ledger) for s in catalog if s not in catalog.counted
+        ],
+        "urls": {s.name: hosts.url(s) for s in catalog.routed},
+        "dashboards": {"platform": f"{hosts.url(grafana)}/d/platform"},
+        "backup_bucket": dns.bucket.bucket,
+        "backup_endpoint": dns.bucket.endpoint,
+        "deployment_gate": delivery.environment.gate,
+        "monthly_cost_eur": price,
+    }
+
+
+def _server(settings: Settings, name: str, machine: Machine) -> dict[str, pulumi.Input[Any]]:
+    wanted = settings.servers[name]
+    return {
+        "id": machine.server.server_id,
+        "type": wanted.type.value,
+        "location": wanted.location.value,
+        "roles": sorted(role.value for role in wanted.roles),
+        "ipv4": machine.server.ipv4,
+        "private_ip": machine.server.private_ip,
+        "user": USER,
+        "ssh_options": machine.host.ssh_options,
+        "docker_host": machine.host.url,
+        "docker_version": machine.host.docker_version,
+    }
+
+
+def _service(
+    service: Service, settings: Settings, hosts: Hosts, ledger: Ledger
+) -> dict[str, pulumi.Input[Any]]:
+    slot = ledger[service.name].live.value if service.slots else None
+    url = hosts.url(service) if service.route else None
+    return {
+        "name": service.name,
+        "kind": service.kind.value,
+        "project": service.project,
+        "server": settings.holder(role_of(service)),
+        "container": f"{service.name}-{slot}" if slot else service.name,
+        "slot": slot,
+        "image": ledger[service.name].image(ledger[service.name].live)
+        if service.slots
+        else service.image,
+        "url": url,
+        "health_url": f"{url}{service.health}" if url else None,
+    }

@@ -1,0 +1,167 @@
+"""The program: load, compose, export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from catalog import Catalog, InvalidInputError, Problem, load_catalog
+from components.hetzner.servertypes import SIZES
+from stacks import production, staging
+from stacks.cloud import Machine, private_addresses, provision
+from stacks.delivery import deliver
+from stacks.dns import publish
+from stacks.environment import Resolver
+from stacks.hosts import Hosts
+from stacks.ledger import Ledger, load_ledger
+from stacks.outputs import outputs
+from stacks.policy import Policy
+from stacks.price import monthly_price
+from stacks.providers import providers
+from stacks.server import METRICS_HERE, METRICS_PORT, Inputs, ServerStack, role_of
+from stacks.settings import Role, Settings, load_settings, raw_config
+from stacks.vault import Vault
+
+ROOT = Path(__file__).parent.parent
+POLICIES: dict[str, Policy] = {"staging": staging.POLICY, "production": production.POLICY}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """All inputs of a stack, checked."""
+
+    stack: str
+    policy: Policy
+    catalog: Catalog
+    settings: Settings
+    ledger: Ledger
+
+
+def load(stack: str, raw: dict[str, object], root: Path = ROOT) -> Loaded:
+    """Read and check everything. Raises `InvalidInputError` with all problems at once."""
+    problems: list[Problem] = []
+    file = f"Pulumi.{stack}.yaml"
+    if stack not in POLICIES:
+        raise InvalidInputError(
+            [
+                Problem(
+                    path=file,
+                    message=f"unknown stack {stack}",
+                    remedy=f"use one of: {', '.join(POLICIES)}",
+                )
+            ]
+        )
+    try:
+        catalog = load_catalog(root / "catalog" / "services")
+    except InvalidInputError as error:
+        # Settings and ledger are checked against the catalogue: without it they cannot be.
+        raise InvalidInputError(error.problems) from error
+    settings: Settings | None = None
+    ledger: Ledger | None = None
+    try:
+        settings = load_settings(raw, file, catalog)
+        problems += _too_large(settings, catalog, file)
+    except InvalidInputError as error:
+        problems += error.problems
+    try:
+        ledger = load_ledger(root / "releases" / f"{stack}.yaml", [s.name for s in catalog.slotted])
+    except InvalidInputError as error:
+        problems += error.problems
+    if problems or settings is None or ledger is None:
+        raise InvalidInputError(problems)
+    return Loaded(
+        stack=stack, policy=POLICIES[stack], catalog=catalog, settings=settings, ledger=ledger
+    )
+
+
+def _too_large(settings: Settings, catalog: Catalog, file: str) -> list[Problem]:
+    """Servers whose containers' limits are more than the memory that they have."""
+    problems: list[Problem] = []
+    for name, server in settings.servers.items():
+        services = [s for s in catalog if role_of(s) in server.roles]
+        needed, there = sum(s.memory for s in services), SIZES[server.type].memory
+        if needed > there:
+            problems.append(
+                Problem(
+                    path=f"{file}: servers.{name}.type",
+                    message=f"{server.type} has {there} MiB, its services may use {needed} MiB",
+                    remedy="take a larger type, or move roles to another server",
+                )
+            )
+    return problems
+
+
+def compose(loaded: Loaded) -> dict[str, pulumi.Input[Any]]:
+    """Make all resources of a stack, and return its outputs."""
+    settings, catalog = loaded.settings, loaded.catalog
+    vendors = providers(settings)
+    machines = provision(loaded.stack, vendors, settings, loaded.policy)
+    vault = Vault("secrets", catalog, vendors.options())
+    hosts = Hosts(catalog, settings)
+    inputs = Inputs(
+        stack=loaded.stack,
+        catalog=catalog,
+        settings=settings,
+        ledger=loaded.ledger,
+        hosts=hosts,
+        vault=vault,
+        resolver=Resolver(catalog=catalog, settings=settings, hosts=hosts, vault=vault),
+    )
+    _containers(inputs, machines)
+    dns = publish(
+        vendors,
+        settings,
+        loaded.policy,
+        catalog,
+        {name: machine.server.ipv4 for name, machine in machines.items()},
+    )
+    app = machines[settings.holder(Role.APP)].server
+    delivery = deliver(
+        stack=loaded.stack,
+        providers=vendors,
+        settings=settings,
+        policy=loaded.policy,
+        catalog=catalog,
+        vault=vault,
+        variables={"HOST": app.ipv4, "HOST_KEY": app.host_key},
+    )
+    return outputs(
+        stack=loaded.stack,
+        settings=settings,
+        catalog=catalog,
+        ledger=loaded.ledger,
+        machines=machines,
+        dns=dns,
+        delivery=delivery,
+        price=monthly_price(settings),
+    )
+
+
+def _containers(inputs: Inputs, machines: dict[str, Machine]) -> None:
+    settings = inputs.settings
+    monitoring = settings.holder(Role.MONITORING)
+    private = private_addresses(settings)
+    edges = {
+        name: METRICS_HERE if name == monitoring else f"{private[name]}:{METRICS_PORT}"
+        for name, server in settings.servers.items()
+        if Role.EDGE in server.roles
+    }
+    for name, machine in machines.items():
+        ServerStack(
+            name=name,
+            host=machine.host,
+            inputs=inputs,
+            data_root=machine.server.data_root,
+            metrics_address=None if name == monitoring else private[name],
+            metrics_hosts=edges,
+        ).compose()
+
+
+def program() -> None:
+    """Run the stack that the engine selected."""
+    stack = pulumi.get_stack()
+    for name, value in compose(load(stack, raw_config())).items():
+        pulumi.export(name, value)

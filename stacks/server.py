@@ -1,0 +1,336 @@
+"""What runs on one server: its containers, by the roles that it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import pulumi
+
+from catalog import Catalog, Kind, Network, Service
+from components.data.postgres import Postgres, PostgresArgs
+from components.data.redis import Redis, RedisArgs
+from components.docker.container import Mount
+from components.docker.folders import Folder, Folders, FoldersArgs
+from components.docker.host import Host
+from components.docker.networks import Networks, NetworksArgs
+from components.docker.slots import SlottedService, SlottedServiceArgs
+from components.edge.config import (
+    METRICS_PORT,
+    Certificates,
+    EdgeConfig,
+    InternalRoute,
+    MetricsRoute,
+    PublicRoute,
+    Upstream,
+)
+from components.edge.edge import Edge, EdgeArgs
+from components.monitoring.alertmanager import Alertmanager, AlertmanagerArgs
+from components.monitoring.blackbox import Blackbox, BlackboxArgs
+from components.monitoring.dashboard import platform_dashboard
+from components.monitoring.grafana import Grafana, GrafanaArgs
+from components.monitoring.loki import Loki, LokiArgs
+from components.monitoring.prometheus import Prometheus, PrometheusArgs, Target
+from stacks.environment import Resolver
+from stacks.hosts import Hosts
+from stacks.ledger import Ledger
+from stacks.runtime import runtime
+from stacks.settings import Role, Settings
+from stacks.vault import Vault
+
+_MONITORING = (Kind.PROMETHEUS, Kind.GRAFANA, Kind.LOKI, Kind.ALERTMANAGER)
+
+
+def role_of(service: Service) -> Role:
+    """The role whose server runs a service."""
+    if service.kind in (Kind.POSTGRES, Kind.REDIS):
+        return Role.DATA
+    if service.kind in (*_MONITORING, Kind.EXPORTER):
+        return Role.MONITORING
+    return Role.EDGE if service.kind is Kind.EDGE else Role.APP
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What every server's composition reads."""
+
+    stack: str
+    catalog: Catalog
+    settings: Settings
+    ledger: Ledger
+    hosts: Hosts
+    vault: Vault
+    resolver: Resolver
+
+
+@dataclass
+class ServerStack:
+    """Composes one server. `data_root` is where its data folders are.
+
+    `metrics_address` is the private address at which another server's Prometheus finds the edge's
+    metrics listener; None when Prometheus is here. `metrics_hosts` are the addresses (host:port)
+    of all edges, as Prometheus reaches them.
+    """
+
+    name: str
+    host: Host
+    inputs: Inputs
+    data_root: str
+    metrics_address: str | None
+    metrics_hosts: dict[str, str]
+    services: dict[str, pulumi.Resource] = field(default_factory=dict[str, pulumi.Resource])
+    edge: Edge | None = None
+
+    def compose(self) -> None:
+        """Make everything that this server runs."""
+        self._networks = Networks(
+            f"{self.name}-networks",
+            NetworksArgs(
+                host=self.host,
+                names=[network.value for network in Network],
+                internal=frozenset({Network.DATA.value}),
+            ),
+            self._options(),
+        )
+        owned = [s for s in self.inputs.catalog if role_of(s) in self.roles]
+        self._folders = Folders(
+            f"{self.name}-folders",
+            FoldersArgs(
+                host=self.host,
+                root=self.data_root,
+                folders=[
+                    Folder(name=volume, owner=runtime(s).user)
+                    for s in owned
+                    for volume in s.volumes
+                ],
+            ),
+            self._options(),
+        )
+        if Role.DATA in self.roles:
+            self._data()
+        if Role.APP in self.roles:
+            self._apps()
+        if Role.MONITORING in self.roles:
+            self._monitoring()
+        if Role.EDGE in self.roles:
+            self._edge()
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The roles of this server."""
+        return self.inputs.settings.servers[self.name].roles
+
+    def _options(self) -> pulumi.ResourceOptions:
+        # A component's children take their providers from it: Docker from the host.
+        return pulumi.ResourceOptions(parent=self.host, providers=[self.host.provider])
+
+    def _service(self, kind: Kind) -> Service:
+        return self.inputs.catalog.of_kind(kind)[0]
+
+    def _folder(self, service: Service) -> pulumi.Output[str]:
+        return self._folders.path(next(iter(service.volumes)))
+
+    def _after(self, *services: str) -> list[pulumi.Resource]:
+        networks = cast(Sequence[pulumi.Resource], list(self._networks.by_name.values()))
+        return [*networks, *(self.services[s] for s in services if s in self.services)]
+
+    def _data(self) -> None:
+        vault, databases = self.inputs.vault, self.inputs.catalog.databases
+        postgres = self._service(Kind.POSTGRES)
+        self.services[postgres.name] = Postgres(
+            postgres.name,
+            PostgresArgs(
+                host=self.host,
+                runtime=runtime(postgres),
+                data=self._folder(postgres),
+                superuser_password=vault.password("postgres"),
+                databases={name: vault.database(name) for name in databases},
+                depends_on=self._after(),
+            ),
+            self._options(),
+        )
+        redis = self._service(Kind.REDIS)
+        self.services[redis.name] = Redis(
+            redis.name,
+            RedisArgs(
+                host=self.host,
+                runtime=runtime(redis),
+                data=self._folder(redis),
+                password=vault.password("redis"),
+                depends_on=self._after(),
+            ),
+            self._options(),
+        )
+
+    def _apps(self) -> None:
+        for service in self.inputs.catalog.start_order():
+            if not service.slots:
+                continue
+            entry = self.inputs.ledger[service.name]
+            environment = self.inputs.resolver.environment(service)
+            self.services[service.name] = SlottedService(
+                service.name,
+                SlottedServiceArgs(
+                    host=self.host,
+                    service=service.name,
+                    runtime=runtime(service),
+                    images={slot.value: entry.image(slot) or "" for slot in entry.filled},
+                    live=entry.live.value,
+                    health=service.health,
+                    env=environment.plain,
+                    secrets=environment.secrets,
+                    mounts=[
+                        Mount(source=self._folders.path(volume), target=path, read_only=False)
+                        for volume, path in service.volumes.items()
+                    ],
+                    # Only what its health depends on: other services may come up meanwhile.
+                    depends_on=self._after(*({"postgres", "redis"} & set(service.needs))),
+                ),
+                self._options(),
+            )
+
+    def _monitoring(self) -> None:
+        kinds = {kind: self._service(kind) for kind in (*_MONITORING, Kind.EXPORTER)}
+        address = {kind: f"{s.name}:{s.port}" for kind, s in kinds.items()}
+        loki = kinds[Kind.LOKI]
+        self.services[loki.name] = Loki(
+            loki.name,
+            LokiArgs(
+                host=self.host,
+                runtime=runtime(loki),
+                data=self._folder(loki),
+                depends_on=self._after(),
+            ),
+            self._options(),
+        )
+        alertmanager = kinds[Kind.ALERTMANAGER]
+        self.services[alertmanager.name] = Alertmanager(
+            alertmanager.name,
+            AlertmanagerArgs(
+                host=self.host,
+                runtime=runtime(alertmanager),
+                data=self._folder(alertmanager),
+                depends_on=self._after(),
+            ),
+            self._options(),
+        )
+        exporter = kinds[Kind.EXPORTER]
+        self.services[exporter.name] = Blackbox(
+            exporter.name,
+            BlackboxArgs(
+                host=self.host,
+                runtime=runtime(exporter),
+                verify=self.inputs.settings.tls.issuer != "internal",
+                depends_on=self._after(),
+            ),
+            self._options(),
+        )
+        prometheus = kinds[Kind.PROMETHEUS]
+        self.services[prometheus.name] = Prometheus(
+            prometheus.name,
+            PrometheusArgs(
+                host=self.host,
+                runtime=runtime(prometheus),
+                data=self._folder(prometheus),
+                targets=self._targets(),
+                probes=[
+                    f"{self.inputs.hosts.url(s)}{s.health}" for s in self.inputs.catalog.routed
+                ],
+                prober=address[Kind.EXPORTER],
+                alertmanager=address[Kind.ALERTMANAGER],
+                labels={"stack": self.inputs.stack},
+                depends_on=self._after(),
+            ),
+            self._options(),
+        )
+        grafana = kinds[Kind.GRAFANA]
+        self.services[grafana.name] = Grafana(
+            grafana.name,
+            GrafanaArgs(
+                host=self.host,
+                runtime=runtime(grafana),
+                data=self._folder(grafana),
+                url=self.inputs.hosts.url(grafana),
+                admin_password=self.inputs.vault.password("grafana"),
+                prometheus=address[Kind.PROMETHEUS],
+                loki=address[Kind.LOKI],
+                dashboards={"platform.json": platform_dashboard(self.inputs.stack)},
+                depends_on=self._after(),
+            ),
+            self._options(),
+        )
+
+    def _targets(self) -> list[Target]:
+        """Monitoring is scraped directly, apps through the metrics listener of their edge."""
+        edges = [
+            Target(service=f"edge-{server}", address=address, path="/metrics")
+            for server, address in self.metrics_hosts.items()
+        ]
+        monitoring = [
+            Target(service=s.name, address=f"{s.name}:{s.port}", path=s.metrics)
+            for s in self.inputs.catalog
+            if s.metrics and role_of(s) is Role.MONITORING
+        ]
+        apps = self.metrics_hosts[self.inputs.settings.holder(Role.APP)]
+        return [
+            *edges,
+            *monitoring,
+            *(
+                Target(service=s.name, address=apps, path=f"/metrics/{s.name}")
+                for s in self.inputs.catalog.slotted
+                if s.metrics
+            ),
+        ]
+
+    def _edge(self) -> None:
+        edge = self._service(Kind.EDGE)
+        here = [s for s in self.inputs.catalog if role_of(s) in self.roles and s.kind != Kind.EDGE]
+        tls = self.inputs.settings.tls
+        self.edge = Edge(
+            f"{self.name}-edge",
+            EdgeArgs(
+                host=self.host,
+                runtime=runtime(edge),
+                config=EdgeConfig(
+                    public=[
+                        PublicRoute(
+                            host=self.inputs.hosts.host(s),
+                            upstream=self._upstream(s),
+                            health=s.health,
+                        )
+                        for s in here
+                        if s.route
+                    ],
+                    internal=[
+                        InternalRoute(port=s.port, upstream=self._upstream(s), health=s.health)
+                        for s in self.inputs.catalog.callees
+                        if s in here
+                    ],
+                    metrics=[
+                        MetricsRoute(name=s.name, upstream=self._upstream(s), path=s.metrics)
+                        for s in here
+                        if s.slots and s.metrics
+                    ],
+                    certificates=Certificates(
+                        issuer=tls.issuer, email=tls.email, directory=tls.directory
+                    ),
+                ),
+                data=self._folders.path("edge-data"),
+                state=self._folders.path("edge-config"),
+                metrics_address=self.metrics_address,
+                upstreams=[r for r in self.services.values() if isinstance(r, SlottedService)],
+                depends_on=self._after(),
+            ),
+            self._options(),
+        )
+        self.services[edge.name] = self.edge
+
+    def _upstream(self, service: Service) -> Upstream:
+        if not service.slots:
+            return Upstream(container=service.name, port=service.port)
+        live = self.inputs.ledger[service.name].live
+        return Upstream(container=f"{service.name}-{live}", port=service.port)
+
+
+METRICS_HERE = f"edge:{METRICS_PORT}"

@@ -1,0 +1,79 @@
+"""Secrets that the stack makes itself, once, and keeps encrypted in its state."""
+
+from __future__ import annotations
+
+import base64
+from typing import ClassVar
+
+import pulumi
+import pulumi_random as random
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from catalog import Catalog
+from catalog.environment import Generated
+from components.component import Component
+
+
+class Vault(Component):
+    """Passwords of the databases, of Redis and Grafana, and the catalogue's generated secrets."""
+
+    token: ClassVar[str] = "manacore:stacks:Vault"  # noqa: S105 - a type's name
+    jwt_public_key: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, catalog: Catalog, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Make every secret that the catalogue needs."""
+        super().__init__(name, opts)
+        generated = {
+            value.generated
+            for service in catalog
+            for value in service.env.values()
+            if isinstance(value, Generated)
+        }
+        self._passwords = {
+            key: random.RandomPassword(
+                f"{name}-{key}",
+                length=40,
+                # Letters and digits only: they stand in URLs and configuration files.
+                special=False,
+                opts=self.child_options(),
+            ).result
+            for key in [
+                "postgres",
+                "redis",
+                "grafana",
+                *(f"database-{database}" for database in sorted(catalog.databases)),
+                *sorted(generated),
+            ]
+        }
+        seed = random.RandomBytes(f"{name}-jwt", length=32, opts=self.child_options())
+        self.jwt_private_key: pulumi.Output[str] = pulumi.Output.secret(
+            seed.base64.apply(_private_pem)
+        )
+        self.jwt_public_key = pulumi.Output.unsecret(seed.base64.apply(_public_pem))
+        self.register()
+
+    def password(self, key: str) -> pulumi.Output[str]:
+        """A generated secret: `postgres`, `redis`, `grafana`, or a name of the catalogue."""
+        return self._passwords[key]
+
+    def database(self, name: str) -> pulumi.Output[str]:
+        """The password of a database's role."""
+        return self._passwords[f"database-{name}"]
+
+
+def _private_pem(seed: str) -> str:
+    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed))
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def _public_pem(seed: str) -> str:
+    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed)).public_key()
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
