@@ -1,0 +1,1 @@
+"""Tests of the emulated Cloudflare and of its stand-in provider."""
