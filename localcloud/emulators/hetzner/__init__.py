@@ -1,0 +1,1 @@
+"""The Hetzner Cloud API (`api.hetzner.cloud/v1`), emulated; `machines` run its servers."""
