@@ -49,6 +49,11 @@ class DockerDaemon:
         """Whether we started it."""
         return self.process.pid() is not None or self._service_mark.exists()
 
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether one that we started ended by itself, with our containers in its storage."""
+        return self._before.exists()
+
     def answers(self) -> bool:
         """Whether a daemon answers."""
         return _run("docker", "version", "--format", "{{.Server.Version}}").returncode == 0
