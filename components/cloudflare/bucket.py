@@ -48,7 +48,7 @@ class BackupBucketArgs:
 class BackupBucket(Component):
     """An R2 bucket with its life cycle and its lock."""
 
-    token = "manacore:cloudflare:BackupBucket"  # noqa: S105 - a type, not a secret
+    token = "manacore:cloudflare:BackupBucket"
 
     bucket: pulumi.Output[str]
     endpoint: pulumi.Output[str]

@@ -99,7 +99,7 @@ class _Plan:
 class Records(Component):
     """A and AAAA records of every public host, CAA records of every owned domain."""
 
-    token = "manacore:cloudflare:Records"  # noqa: S105 - a type, not a secret
+    token = "manacore:cloudflare:Records"
 
     record_ids: pulumi.Output[Mapping[str, str]]
     """Id by `<host> <type>`; what is needed to import or to inspect one by hand."""

@@ -107,7 +107,7 @@ else:
     class Provider(_Properties, pulumi.ProviderResource):
         """Configuration of the plugin; token and address come from the environment."""
 
-        token = "cloudflare"  # noqa: S105 - a type, not a secret
+        token = "cloudflare"
         optional = (
             "api_key",
             "api_token",
@@ -126,7 +126,7 @@ else:
     class DnsRecord(_Resource):
         """One DNS record."""
 
-        token = "cloudflare:index/dnsRecord:DnsRecord"  # noqa: S105
+        token = "cloudflare:index/dnsRecord:DnsRecord"
         former_types = ("cloudflare:index/record:Record",)
         required = ("name", "ttl", "type", "zone_id")
         optional = (
@@ -152,7 +152,7 @@ else:
     class ZoneSetting(_Resource):
         """One setting of a zone."""
 
-        token = "cloudflare:index/zoneSetting:ZoneSetting"  # noqa: S105
+        token = "cloudflare:index/zoneSetting:ZoneSetting"
         required = ("setting_id", "value", "zone_id")
         optional = ("enabled",)
         outputs = ("editable", "modified_on", "time_remaining")
@@ -165,7 +165,7 @@ else:
     class ZoneDnssec(_Resource):
         """DNSSEC of a zone."""
 
-        token = "cloudflare:index/zoneDnssec:ZoneDnssec"  # noqa: S105
+        token = "cloudflare:index/zoneDnssec:ZoneDnssec"
         required = ("zone_id",)
         optional = ("dnssec_multi_signer", "dnssec_presigned", "dnssec_use_nsec3", "status")
         outputs = (
@@ -184,7 +184,7 @@ else:
     class Ruleset(_Resource):
         """The rules of one phase."""
 
-        token = "cloudflare:index/ruleset:Ruleset"  # noqa: S105
+        token = "cloudflare:index/ruleset:Ruleset"
         required = ("kind", "name", "phase")
         optional = ("account_id", "description", "rules", "zone_id")
         outputs = ("last_updated", "version")
@@ -192,7 +192,7 @@ else:
     class R2Bucket(_Resource):
         """A bucket of R2."""
 
-        token = "cloudflare:index/r2Bucket:R2Bucket"  # noqa: S105
+        token = "cloudflare:index/r2Bucket:R2Bucket"
         required = ("account_id", "name")
         optional = ("jurisdiction", "location", "storage_class")
         outputs = ("creation_date",)
@@ -200,14 +200,14 @@ else:
     class R2BucketLifecycle(_Resource):
         """What happens to a bucket's objects with age."""
 
-        token = "cloudflare:index/r2BucketLifecycle:R2BucketLifecycle"  # noqa: S105
+        token = "cloudflare:index/r2BucketLifecycle:R2BucketLifecycle"
         required = ("account_id", "bucket_name")
         optional = ("jurisdiction", "rules")
 
     class R2BucketLock(_Resource):
         """How long a bucket's objects can be neither deleted nor overwritten."""
 
-        token = "cloudflare:index/r2BucketLock:R2BucketLock"  # noqa: S105
+        token = "cloudflare:index/r2BucketLock:R2BucketLock"
         required = ("account_id", "bucket_name")
         optional = ("jurisdiction", "rules")
 

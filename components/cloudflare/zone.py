@@ -71,7 +71,7 @@ class ZoneArgs:
 class Zone(Component):
     """TLS and security settings, DNSSEC and cache rules of one zone."""
 
-    token = "manacore:cloudflare:Zone"  # noqa: S105 - a type, not a secret
+    token = "manacore:cloudflare:Zone"
 
     ds_record: pulumi.Output[str]
     """The DS record for the registrar; empty without DNSSEC."""

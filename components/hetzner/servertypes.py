@@ -7,7 +7,6 @@ Prices are not here: they change, and the API has them.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -87,6 +86,7 @@ def refusal(name: str) -> str | None:
     if successor:
         return f"server type {name} is not offered any more: use {successor}"
     known = [t.value for t in ServerType]
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"use one of: {', '.join(known)}"
-    return f"server type {name} is not offered: {hint}"
+    line = name.lower().rstrip("0123456789")
+    # A mistyped number: the types of the same line, since digits make all of them equally alike.
+    alike = [k for k in known if k.rstrip("0123456789") == line] or known
+    return f"server type {name} is not offered: use one of: {', '.join(alike)}"

@@ -1,0 +1,160 @@
+"""Promises that hold for everything a stack registers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from catalog import load_catalog
+from tests.support.mocks import Recorded, Recorder
+from tests.support.platform import SECRET, planned
+
+CONTAINER = "docker:index/container:Container"
+PHASE_2 = {
+    "main": {"type": "ccx43", "roles": ["edge", "app", "data"], "volume": 160},
+    "monitoring": {"type": "cx33", "roles": ["edge", "monitoring"]},
+}
+
+
+@pytest.fixture(scope="module", params=["staging", "production", "production-phase-2"])
+def plan(request: pytest.FixtureRequest) -> tuple[Recorder, dict[str, Any]]:
+    stack = str(request.param).removesuffix("-phase-2")
+    changes: dict[str, object] = {} if stack == request.param else {"servers": PHASE_2}
+    return planned(stack, **changes)
+
+
+Plan = tuple[Recorder, dict[str, Any]]
+
+
+def environment(container: Recorded) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in container.inputs.get("envs", []))
+
+
+def edge_config(recorder: Recorder, name: str = "main-edge-config") -> dict[str, Any]:
+    return json.loads(recorder.one("command:local:Command", name).inputs["stdin"])
+
+
+def test_logical_names_are_unique_within_their_type(plan: Plan) -> None:
+    names = [(r.token, r.name) for r in plan[0].resources]
+    assert len(names) == len(set(names))
+
+
+def test_all_39_services_are_in_the_outputs_with_a_container_that_exists(plan: Plan) -> None:
+    recorder, outputs = plan
+    made = {c.inputs["name"] for c in recorder.of(CONTAINER)}
+    assert len(outputs["services"]) == 39
+    assert {s["container"] for s in outputs["services"]} <= made
+
+
+def test_only_the_edge_publishes_ports(plan: Plan) -> None:
+    publishing = {c.inputs["name"] for c in plan[0].of(CONTAINER) if c.inputs.get("ports")}
+    assert publishing == {"edge"}
+
+
+def test_every_public_host_has_a_record_a_route_and_a_probe(plan: Plan) -> None:
+    recorder, outputs = plan
+    records = {
+        r.inputs["name"]
+        for r in recorder.of("cloudflare:index/dnsRecord:DnsRecord")
+        if r.inputs["type"] == "A"
+    }
+    routed = {
+        host
+        for command in recorder.of("command:local:Command")
+        if command.name.endswith("-edge-config")
+        for route in json.loads(command.inputs["stdin"])["apps"]["http"]["servers"]["public"][
+            "routes"
+        ]
+        for match in route.get("match", [])
+        for host in match["host"]
+    }
+    hosts = {url.removeprefix("https://") for url in outputs["urls"].values()}
+    assert len(hosts) == len(load_catalog().routed)
+    assert hosts == records == routed
+    probes = next(r for r in recorder.resources if r.name == "prometheus-config-files")
+    bundle = probes.inputs["stdin"]
+    assert "prometheus.yml" in bundle
+
+
+def test_no_secret_is_in_a_plain_input(plan: Plan) -> None:
+    for resource in plan[0].resources:
+        secret = ("github:index/actionsEnvironmentSecret", "random:", "command:")
+        if resource.token.startswith(secret):
+            continue
+        text = json.dumps(resource.inputs, default=str)
+        assert SECRET not in text, resource.name
+        assert "password-secrets" not in text, resource.name
+
+
+def test_no_output_holds_a_secret(plan: Plan) -> None:
+    text = json.dumps(plan[1], default=str)
+    assert SECRET not in text
+    assert "password-secrets" not in text
+
+
+def test_every_container_is_hardened(plan: Plan) -> None:
+    for container in plan[0].of(CONTAINER):
+        inputs, name = container.inputs, container.inputs["name"]
+        assert inputs["readOnly"] is True, name
+        assert inputs["capabilities"]["drops"] == ["ALL"], name
+        expected = ["NET_BIND_SERVICE"] if name == "edge" else []
+        assert inputs["capabilities"]["adds"] == expected, name
+        assert inputs["securityOpts"] == ["no-new-privileges:true"], name
+        assert inputs["memory"] == inputs["memorySwap"], name
+        assert not inputs["user"].startswith("0:"), name
+        assert inputs["healthcheck"]["tests"], name
+        assert inputs["wait"] is True, name
+        assert inputs["restart"] == "unless-stopped", name
+        assert inputs["logOpts"] == {"max-size": "10m", "max-file": "3"}, name
+
+
+def test_services_call_each_other_through_the_edge(plan: Plan) -> None:
+    web = plan[0].one(CONTAINER, "chat-web-blue")
+    assert environment(web)["PUBLIC_BACKEND_URL"] == "http://edge:3002"
+    internal = edge_config(plan[0])["apps"]["http"]["servers"]["internal-3002"]
+    assert internal["listen"] == [":3002"]
+    dial = internal["routes"][0]["handle"][0]["upstreams"][0]["dial"]
+    assert dial == "chat-backend-blue:3002"
+
+
+def test_cors_lists_are_the_public_origins_of_the_callers(plan: Plan) -> None:
+    recorder, outputs = plan
+    backend = recorder.one(CONTAINER, "chat-backend-blue")
+    origins = environment(backend)["CORS_ORIGINS"].split(",")
+    assert set(origins) == {outputs["urls"]["chat-web"], outputs["urls"]["manacore-web"]}
+
+
+def test_the_data_network_has_no_way_out(plan: Plan) -> None:
+    networks = plan[0].of("docker:index/network:Network")
+    internal = {n.inputs["name"] for n in networks if n.inputs["internal"]}
+    assert internal == {"data"}
+
+
+def test_a_secret_reaches_a_service_as_a_file_only(plan: Plan) -> None:
+    backend = plan[0].one(CONTAINER, "mana-core-auth-blue")
+    assert "DATABASE_URL" not in environment(backend)
+    targets = {m["target"]: m["source"] for m in backend.inputs["mounts"]}
+    assert targets["/run/secrets"] == "/srv/manacore/secrets/mana-core-auth-blue"
+
+
+def test_in_phase_2_prometheus_scrapes_the_apps_over_the_private_network() -> None:
+    recorder, outputs = planned("production", servers=PHASE_2)
+    assert outputs["servers"]["monitoring"]["private_ip"] == "10.0.0.11"
+    edge = next(
+        c
+        for c in recorder.of(CONTAINER)
+        if c.inputs["name"] == "edge" and c.name.startswith("main-")
+    )
+    private = [p for p in edge.inputs["ports"] if p["internal"] == 9180]
+    assert [p["ip"] for p in private] == ["10.0.0.10"]
+
+
+def test_production_is_protected_and_staging_is_not() -> None:
+    for stack, protected in (("staging", False), ("production", True)):
+        recorder, _ = planned(stack)
+        server = recorder.one("hcloud:index/server:Server")
+        assert server.inputs["deleteProtection"] is protected
+        assert server.inputs["rebuildProtection"] is protected
+        assert recorder.one("hcloud:index/volume:Volume").inputs["deleteProtection"] is protected

@@ -1,0 +1,112 @@
+"""A stack's settings, and what is refused in them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from catalog import InvalidInputError, load_catalog
+from stacks.program import load
+from stacks.settings import Role, load_settings, raw_config
+from tests.support.platform import raw, secret_names
+
+SERVER = {"type": "ccx33", "roles": ["edge", "app", "data", "monitoring"], "volume": 40}
+
+
+def refused(**changes: object) -> list[str]:
+    with pytest.raises(InvalidInputError) as error:
+        load("staging", raw("staging", **changes))
+    return [str(problem) for problem in error.value.problems]
+
+
+@pytest.mark.parametrize("stack", ["staging", "production"])
+def test_the_committed_configuration_is_valid_once_secrets_are_given(stack: str) -> None:
+    assert load(stack, raw(stack)).settings.holder(Role.DATA) == "main"
+
+
+def test_every_missing_secret_is_named_with_the_command_that_sets_it() -> None:
+    found = refused(secrets={})
+    assert len(found) == len(secret_names())
+    assert all("pulumi config set --secret --path" in line for line in found)
+
+
+def test_an_unknown_key_is_refused_with_the_closest_known_one() -> None:
+    assert refused(sever={}) == ["Pulumi.staging.yaml: sever: unknown key (did you mean servers?)"]
+
+
+@pytest.mark.parametrize(
+    ("retired", "successor"),
+    [("ccx32", "ccx33"), ("ccx22", "ccx23"), ("ccx42", "ccx43"), ("cx32", "cx33")],
+)
+def test_a_retired_server_type_is_refused_with_its_successor(retired: str, successor: str) -> None:
+    (line,) = refused(servers={"main": {**SERVER, "type": retired}})
+    assert f"server type {retired} is not offered any more: use {successor}" in line
+    assert line.startswith("Pulumi.staging.yaml: servers.main.type")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"servers": {"main": {**SERVER, "type": "ccx34"}}}, "use one of: ccx13, ccx23, ccx33"),
+        ({"servers": {"main": {**SERVER, "type": "zz"}}}, "use one of:"),
+        ({"servers": {"main": {**SERVER, "roles": ["app"]}}}, "role data is on 0 servers"),
+        ({"servers": {"main": {**SERVER, "volume": 0}}}, "give it a volume"),
+        ({"servers": {"main": {**SERVER, "type": "cx23"}}}, "take a larger type"),
+        (
+            {"servers": {"main": {**SERVER, "roles": ["app", "data", "monitoring"]}}},
+            "give it the role edge",
+        ),
+        ({"network": "10.0.0.0/99"}, "Pulumi.staging.yaml: network"),
+        ({"domains": {}}, "unknown domain apps"),
+        ({"domains": {"apps": {"name": "a.b", "zone": "c.d"}}}, "is not within the zone"),
+        ({"domains": {"apps": {"name": "bad domain", "zone": "c.d"}}}, "is no domain name"),
+        ({"variables": {}}, "variables.SUPABASE_URL: is missing"),
+        ({"ssh": {"keys": {}}}, "Pulumi.staging.yaml: ssh.keys"),
+    ],
+)
+def test_bad_settings_are_refused_with_path_and_remedy(
+    changes: dict[str, Any], expected: str
+) -> None:
+    found = refused(**changes)
+    assert any(expected in line for line in found), found
+
+
+def test_a_zone_without_an_id_is_refused() -> None:
+    cloudflare: dict[str, object] = {"account": "0" * 32, "zones": {}, "backup_bucket": "backups"}
+    assert any("zone manacore.ai has no id" in line for line in refused(cloudflare=cloudflare))
+
+
+def test_apps_and_databases_on_different_servers_are_refused() -> None:
+    servers = {
+        "one": {"type": "ccx33", "roles": ["edge", "app", "monitoring"]},
+        "two": {"type": "ccx33", "roles": ["data"], "volume": 10},
+    }
+    assert any("databases must be on it too" in line for line in refused(servers=servers))
+
+
+def test_problems_of_settings_and_ledger_come_together(tmp_path: Any) -> None:
+    (tmp_path / "catalog").symlink_to(load.__globals__["ROOT"] / "catalog")
+    with pytest.raises(InvalidInputError) as error:
+        load("staging", raw("staging", unknown=1), tmp_path)
+    paths = {problem.path for problem in error.value.problems}
+    assert paths == {"Pulumi.staging.yaml: unknown", "releases/staging.yaml"}
+
+
+def test_an_unknown_stack_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="use one of: staging, production"):
+        load("develop", {})
+
+
+def test_secrets_do_not_show_when_settings_are_printed() -> None:
+    settings = load_settings(raw("staging"), "file", load_catalog())
+    assert "made-up-secret" not in repr(settings)
+
+
+def test_the_engines_configuration_is_read_with_objects_decoded() -> None:
+    pulumi.runtime.set_all_config(
+        {"manacore:network": "10.1.0.0/16", "manacore:ssh": json.dumps({"keys": {}}), "x:y": "z"}
+    )
+    assert raw_config() == {"network": "10.1.0.0/16", "ssh": {"keys": {}}}

@@ -1,0 +1,68 @@
+"""The real stacks under the recording mock: their committed configuration plus made-up secrets."""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pulumi.runtime import mocks
+
+from catalog import load_catalog
+from catalog.environment import Secret
+from stacks.program import compose, load
+from stacks.settings import stack_file
+from tests.support.mocks import Answer, Recorder, recording
+
+ROOT = Path(__file__).parent.parent.parent
+SECRET = "made-up-secret"
+
+
+def _fixed(**outputs: str) -> Answer:
+    def answer(_: mocks.MockResourceArgs) -> dict[str, Any]:
+        return dict(outputs)
+
+    return answer
+
+
+ANSWERS: dict[str, Answer] = {
+    "random:index/randomBytes:RandomBytes": _fixed(base64=base64.b64encode(b"y" * 32).decode()),
+    "random:index/randomPassword:RandomPassword": lambda args: {"result": f"password-{args.name}"},
+    "hcloud:index/server:Server": _fixed(id="42"),
+    "hcloud:index/network:Network": _fixed(id="7"),
+    "hcloud:index/firewall:Firewall": _fixed(id="8"),
+    "hcloud:index/placementGroup:PlacementGroup": _fixed(id="3"),
+    "hcloud:index/sshKey:SshKey": _fixed(id="4"),
+    "hcloud:index/primaryIp:PrimaryIp": _fixed(id="9", ipAddress="198.51.100.10"),
+    "hcloud:index/volume:Volume": _fixed(id="5", linuxDevice="/dev/disk/by-id/scsi-0HC_Volume_5"),
+    "command:local:Command": _fixed(stdout="26.1.5"),
+    "docker:index/remoteImage:RemoteImage": lambda args: {"imageId": f"sha256:{args.name}"},
+    "docker:index/container:Container": lambda args: {"id": f"container-{args.name}"},
+}
+
+
+@cache
+def secret_names() -> frozenset[str]:
+    """All secrets that the catalogue asks a stack for."""
+    services = list(load_catalog())
+    values = {v.secret for s in services for v in s.env.values() if isinstance(v, Secret)}
+    return frozenset(values | {name for s in services for name in s.ci_secrets})
+
+
+def raw(stack: str, **changes: object) -> dict[str, object]:
+    """The committed configuration of a stack with every secret given, and some keys changed."""
+    config = {
+        key: value
+        for key, value in stack_file(ROOT, stack).items()
+        if not key.startswith("pulumi:")
+    }
+    return {**config, "secrets": dict.fromkeys(secret_names(), SECRET), **changes}
+
+
+def planned(stack: str, **changes: object) -> tuple[Recorder, dict[str, Any]]:
+    """Everything that a stack registers, and its outputs."""
+    loaded = load(stack, raw(stack, **changes))
+    with recording(ANSWERS, stack=stack) as (recorder, run):
+        outputs = run(lambda: compose(loaded))
+    return recorder, outputs
