@@ -229,9 +229,10 @@ class DockerMachines:
 
     def _shelf(self, script: str, *arguments: int) -> None:
         """Run a shell script in the folder of all volumes."""
+        image = server_image().ensure(self.home, self.say)
         docker(
             "run", "--rm", "--label", LABEL, "--network", "none", "--entrypoint", "/bin/sh",
-            "--volume", f"{SHELF}:/shelf", "--workdir", "/shelf", server_image().reference,
+            "--volume", f"{SHELF}:/shelf", "--workdir", "/shelf", image,
             "-euc", script, "sh", *map(str, arguments),
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import platform
 import shutil
@@ -80,7 +81,14 @@ class DebianImage:
         if exists("image", self.reference):
             return self.reference
         home.images.mkdir(parents=True, exist_ok=True)
-        tarball = self.tarball(home)
+        # Two at once would build it twice; the one that waited finds it.
+        with (home.images / f".{self.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self._make(self.tarball(home), say)
+
+    def _make(self, tarball: Path, say: Say) -> str:
+        if exists("image", self.reference):
+            return self.reference
         if not tarball.exists():
             if shutil.which("mmdebstrap") is None or shutil.which("zstd") is None:
                 return self._build_from_registry(say)
