@@ -103,11 +103,9 @@ class CloudInit:
                     "ssh_authorized_keys": list(self.authorized_keys),
                 }
             ],
-            "groups": ["docker"],
             "disable_root": True,
             "ssh_pwauth": False,
             "ssh_deletekeys": True,
-            "ssh_genkeytypes": [],
             "ssh_keys": {
                 "ed25519_private": self.host_key.private,
                 "ed25519_public": self.host_key.public,
@@ -147,8 +145,10 @@ class CloudInit:
             *volume,
             ["systemctl", "reload-or-restart", "ssh.service"],
             ["systemctl", "enable", "docker.service"],
-            # Without waiting: the volume may be attached later than this runs.
-            ["systemctl", "restart", "--no-block", "docker.service"],
+            # Stopped first, so that nobody talks to a Docker that is about to go; its socket keeps
+            # callers waiting. Not waited for: the volume may be attached later than this runs.
+            ["systemctl", "stop", "docker.service"],
+            ["systemctl", "start", "--no-block", "docker.service"],
         ]
 
 
