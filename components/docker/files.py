@@ -20,7 +20,7 @@ ROOT = "/srv/manacore"
 
 # Reads {name: base64} from standard input. Each file is written beside its place and moved over
 # it, so a reader sees the old or the new one; the folder itself stays, since mounts hold on to it.
-_WRITE = """\
+REMOTE_WRITE = """\
 import base64, json, os, pathlib, sys
 folder, uid, mode = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3], 8)
 files = json.load(sys.stdin)
@@ -71,7 +71,7 @@ class Files(Component):
         super().__init__(name, opts)
         folder = f"{ROOT}/{args.folder}"
         mode = "0400" if args.secret else "0444"
-        write = shlex.join(["sudo", "python3", "-c", _WRITE, folder, str(args.uid), mode])
+        write = shlex.join(["sudo", "python3", "-c", REMOTE_WRITE, folder, str(args.uid), mode])
         content = resolved(args.files).apply(_bundle)
         written = args.host.run(
             f"{name}-files",
