@@ -41,6 +41,8 @@ from typing import Any, cast
 import uvicorn
 from fastapi import FastAPI
 
+from localcloud.home import Home
+
 
 @dataclass(frozen=True, kw_only=True)
 class Vendor:
@@ -79,7 +81,7 @@ class _Server(uvicorn.Server):
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line; the environment fills what it leaves out."""
     parser = argparse.ArgumentParser(prog="python -m localcloud.emulators")
-    parser.add_argument("--home", type=Path, default=_default_home())
+    parser.add_argument("--home", type=Path, default=Home.from_environment().root)
     parser.add_argument("--seed", type=Path)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--machines", choices=("docker", "memory"), default="docker")
@@ -87,10 +89,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     for vendor in VENDORS:
         parser.add_argument(f"--{vendor.name}-token", action="append")
     return parser.parse_args(arguments)
-
-
-def _default_home() -> Path:
-    return Path(os.environ.get("MANACORE_HOME") or Path.home() / ".cache" / "manacore")
 
 
 def build(
@@ -106,7 +104,7 @@ def build(
     store_path = home / "local" / "emulators" / vendor.name / "state.json"
     extra: dict[str, Any] = {}
     if vendor.name == "hetzner":
-        extra["machines"] = machines
+        extra = {"machines": machines, "home": Home(home)}
     app = module.create_app(store_path, tokens=tokens, seed=seed, **extra)
     return cast("FastAPI", app)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Any
 
 from localcloud.emulators.hetzner import catalogue, rules
 from localcloud.emulators.hetzner.actions import Actions
@@ -160,8 +159,3 @@ def free_private_ip(network: Row, subnet: Row, used: set[str]) -> str:
         if text not in used and text != gateway:
             return text
     raise ApiError("no_subnet_available", "no free address is left in the subnet")
-
-
-def details(action: Row, **more: Any) -> dict[str, Any]:
-    """An answer that holds an action."""
-    return {**more, "action": action}

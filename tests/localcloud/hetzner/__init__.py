@@ -1,0 +1,1 @@
+"""The Hetzner emulator and its stand-in provider."""

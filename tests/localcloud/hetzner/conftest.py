@@ -1,0 +1,64 @@
+"""An emulator of its own for each test, on machines in memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from hcloud import Client
+
+from localcloud.emulators.hetzner.app import create_app
+from localcloud.machines.memory import MemoryMachines
+
+TOKEN = "token-of-the-tests"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulator:
+    """A running emulator and the vendor's client for it."""
+
+    endpoint: str
+    client: Client
+    machines: MemoryMachines
+
+    def fault(self, **rule: object) -> None:
+        """Let a request fail."""
+        httpx.post(f"{self.endpoint.removesuffix('/v1')}/_faults", json=rule).raise_for_status()
+
+    def journal(self) -> list[dict[str, Any]]:
+        """What was asked so far."""
+        return httpx.get(f"{self.endpoint.removesuffix('/v1')}/_requests").json()
+
+
+def serve(machines: MemoryMachines, store: Path | None = None, **options: Any) -> Any:
+    """Start an emulator on a free port; answers it and the function that stops it."""
+    app = create_app(store, tokens=[TOKEN], machines=machines, **options)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    endpoint = f"http://127.0.0.1:{port}/v1"
+    client = Client(TOKEN, api_endpoint=endpoint, poll_interval=0.02)
+
+    def stop() -> None:
+        server.should_exit = True
+        thread.join()
+
+    return Emulator(endpoint=endpoint, client=client, machines=machines), stop
+
+
+@pytest.fixture
+def emulator() -> Generator[Emulator]:
+    """An emulator without anything in it."""
+    running, stop = serve(MemoryMachines())
+    yield running
+    stop()
