@@ -12,7 +12,7 @@ from typing import Any, cast
 import yaml
 from pydantic import ValidationError
 
-from catalog.environment import Database, InternalUrl, PublicUrl, Redis
+from catalog.environment import Database, InternalUrl, PublicUrl, Redis, Secret
 from catalog.kinds import Kind
 from catalog.problem import InvalidInputError, Problem, from_validation, suggestion
 from catalog.service import Service
@@ -73,6 +73,12 @@ class Catalog:
     def databases(self) -> dict[str, Service]:
         """The owning service of each database."""
         return {s.database: s for s in self if s.database}
+
+    @cached_property
+    def secret_names(self) -> tuple[str, ...]:
+        """The secrets that a stack must be given: of services and of their builds."""
+        values = {v.secret for s in self for v in s.env.values() if isinstance(v, Secret)}
+        return tuple(sorted(values | {name for s in self for name in s.ci_secrets}))
 
     def start_order(self) -> tuple[Service, ...]:
         """The services so that each comes after those that it needs."""

@@ -13,7 +13,6 @@ from typing import Any, cast
 import yaml
 
 from catalog import Catalog
-from catalog.environment import Secret
 from localcloud.credentials import Credentials
 
 PROJECT = "manacore"
@@ -68,7 +67,7 @@ class StackConfig:
         if self.stack not in [str(found["name"]).rsplit("/", 1)[-1] for found in listed]:
             pulumi.run("stack", "init", self.stack)
         held = _read(self.file)["config"].get(f"{PROJECT}:secrets", {})
-        values = self.credentials.service_secrets(secret_names(catalog))
+        values = self.credentials.service_secrets(catalog.secret_names)
         missing = {name: value for name, value in values.items() if name not in held}
         if missing:
             pairs: list[str] = []
@@ -90,17 +89,6 @@ def overlaid(committed: Mapping[str, Any], credentials: Credentials) -> dict[str
     config.pop(f"{PROJECT}:secrets", None)
     kept = {key: value for key, value in committed.items() if key != "encryptionsalt"}
     return {**kept, "config": config}
-
-
-def secret_names(catalog: Catalog) -> list[str]:
-    """Every secret that a service wants from the stack's configuration."""
-    wanted = {
-        value.secret
-        for service in catalog
-        for value in service.env.values()
-        if isinstance(value, Secret)
-    }
-    return sorted(wanted)
 
 
 def seed(root: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from catalog import Catalog
-from catalog.environment import Secret, Variable
+from catalog.environment import Variable
 from catalog.problem import InvalidInputError, Problem, from_validation, suggestion
 from components.hetzner.servertypes import Location, ServerType, refusal
 
@@ -235,13 +235,16 @@ def load_settings(raw: Mapping[str, object], file: str, catalog: Catalog) -> Set
 
 
 def _missing_values(settings: Settings, file: str, catalog: Catalog) -> Iterator[Problem]:
-    for name in sorted({n for s in catalog for n in s.ci_secrets} - settings.secrets.keys()):
-        yield _missing_secret(file, name)
+    for name in catalog.secret_names:
+        if name not in settings.secrets:
+            yield Problem(
+                path=f"{file}: secrets.{name}",
+                message="is missing",
+                remedy=f"pulumi config set --secret --path 'secrets.{name}'",
+            )
     for service in catalog:
         for value in service.env.values():
             match value:
-                case Secret(secret=name) if name not in settings.secrets:
-                    yield _missing_secret(file, name)
                 case Variable(variable=name) if name not in settings.variables:
                     yield Problem(
                         path=f"{file}: variables.{name}",
@@ -257,14 +260,6 @@ def _missing_values(settings: Settings, file: str, catalog: Catalog) -> Iterator
                 message=f"zone {domain.zone} has no id",
                 remedy=f"add it: cloudflare.zones.{domain.zone}",
             )
-
-
-def _missing_secret(file: str, name: str) -> Problem:
-    return Problem(
-        path=f"{file}: secrets.{name}",
-        message="is missing",
-        remedy=f"pulumi config set --secret --path 'secrets.{name}'",
-    )
 
 
 def _unknown_domains(settings: Settings, catalog: Catalog) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ import pytest
 from catalog import InvalidInputError, load_catalog
 from stacks.program import load
 from stacks.settings import Role, load_settings, raw_config
-from tests.support.platform import raw, secret_names
+from tests.support.platform import raw
 
 SERVER = {"type": "ccx33", "roles": ["edge", "app", "data", "monitoring"], "volume": 40}
 
@@ -29,7 +29,7 @@ def test_the_committed_configuration_is_valid_once_secrets_are_given(stack: str)
 
 def test_every_missing_secret_is_named_with_the_command_that_sets_it() -> None:
     found = refused(secrets={})
-    assert len(found) == len(secret_names())
+    assert len(found) == len(load_catalog().secret_names)
     assert all("pulumi config set --secret --path" in line for line in found)
 
 

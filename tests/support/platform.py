@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pulumi.runtime import mocks
 
 from catalog import load_catalog
-from catalog.environment import Secret
 from stacks.program import compose, load
 from stacks.settings import stack_file
 from tests.support.mocks import Answer, Recorder, recording
@@ -42,14 +40,6 @@ ANSWERS: dict[str, Answer] = {
 }
 
 
-@cache
-def secret_names() -> frozenset[str]:
-    """All secrets that the catalogue asks a stack for."""
-    services = list(load_catalog())
-    values = {v.secret for s in services for v in s.env.values() if isinstance(v, Secret)}
-    return frozenset(values | {name for s in services for name in s.ci_secrets})
-
-
 def raw(stack: str, **changes: object) -> dict[str, object]:
     """The committed configuration of a stack with every secret given, and some keys changed."""
     config = {
@@ -57,7 +47,7 @@ def raw(stack: str, **changes: object) -> dict[str, object]:
         for key, value in stack_file(ROOT, stack).items()
         if not key.startswith("pulumi:")
     }
-    return {**config, "secrets": dict.fromkeys(secret_names(), SECRET), **changes}
+    return {**config, "secrets": dict.fromkeys(load_catalog().secret_names, SECRET), **changes}
 
 
 def planned(stack: str, **changes: object) -> tuple[Recorder, dict[str, Any]]:
