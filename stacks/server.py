@@ -11,6 +11,7 @@ import pulumi
 from catalog import Catalog, Kind, Network, Service
 from components.data.postgres import Postgres, PostgresArgs
 from components.data.redis import Redis, RedisArgs
+from components.docker.compose import Compose, ComposeArgs
 from components.docker.container import Mount
 from components.docker.folders import Folder, Folders, FoldersArgs
 from components.docker.host import Host
@@ -115,6 +116,15 @@ class ServerStack:
             self._monitoring()
         if Role.EDGE in self.roles:
             self._edge()
+        Compose(
+            f"{self.name}-break-glass",
+            ComposeArgs(
+                host=self.host,
+                containers=self.host.containers,
+                networks=[network.value for network in Network],
+            ),
+            self._options(),
+        )
 
     @property
     def roles(self) -> frozenset[Role]:

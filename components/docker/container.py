@@ -15,12 +15,11 @@ from components.values import resolved
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """A folder of the server, or a named volume, inside the container."""
+    """A folder of the server inside the container."""
 
     source: pulumi.Input[str]
     target: str
     read_only: bool = True
-    volume: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +35,8 @@ class Port:
 class Health:
     """The command that tells whether the container works.
 
-    Until it is first healthy, or for `grace` seconds, it is asked every 2 s, so that a start is
-    noticed at once; afterwards every `interval` seconds.
+    Until it is first healthy, or for `grace` seconds, it is asked every `start_interval`, so that a
+    start is noticed at once; afterwards every `interval`. All in seconds.
     """
 
     test: Sequence[str]
@@ -45,6 +44,7 @@ class Health:
     timeout: int = 10
     retries: int = 3
     grace: int = 40
+    start_interval: int = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +84,14 @@ class ContainerArgs:
     depends_on: Sequence[pulumi.Resource] = ()
 
 
+LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+
+
+def tmpfs(args: ContainerArgs) -> dict[str, str]:
+    """What is writable in a container whose root is not: `/tmp`, and what it asks for."""
+    return {"/tmp": "rw,noexec,nosuid,size=64m", **args.tmpfs}  # noqa: S108 - its own tmpfs
+
+
 def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker.Container:
     """A container: non-root, read-only, without capabilities, limited, watched and restarted."""
     options = pulumi.ResourceOptions.merge(
@@ -95,7 +103,7 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
     env = resolved(args.env).apply(
         lambda found: [f"{key}={value}" for key, value in sorted(found.items())]
     )
-    labels = {"manacore.container": args.container, **args.labels}
+    args.host.containers.append(args)
     return docker.Container(
         name,
         name=args.container,
@@ -105,7 +113,7 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
         user=args.runtime.user,
         envs=env,
         read_only=args.runtime.read_only,
-        tmpfs={"/tmp": "rw,noexec,nosuid,size=64m", **args.tmpfs},  # noqa: S108 - its own tmpfs
+        tmpfs=tmpfs(args),
         capabilities=docker.ContainerCapabilitiesArgs(
             drops=["ALL"], adds=list(args.runtime.add_capabilities)
         ),
@@ -115,17 +123,17 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
         memory_swap=args.runtime.memory,
         cpus=f"{args.runtime.cpus:g}",
         log_driver="json-file",
-        log_opts={"max-size": "10m", "max-file": "3"},
+        log_opts=LOG_OPTIONS,
         restart="unless-stopped",
         stop_timeout=args.stop_timeout,
         destroy_grace_seconds=args.stop_timeout,
         healthcheck=docker.ContainerHealthcheckArgs(
             tests=list(args.health.test),
-            interval=_seconds(args.health.interval),
-            timeout=_seconds(args.health.timeout),
+            interval=seconds(args.health.interval),
+            timeout=seconds(args.health.timeout),
             retries=args.health.retries,
-            start_period=_seconds(args.health.grace),
-            start_interval="2s",
+            start_period=seconds(args.health.grace),
+            start_interval=seconds(args.health.start_interval),
         ),
         wait=True,
         wait_timeout=args.start_timeout,
@@ -141,7 +149,7 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
         ],
         labels=[
             docker.ContainerLabelArgs(label=key, value=value)
-            for key, value in sorted(labels.items())
+            for key, value in sorted(args.labels.items())
         ],
         opts=options,
     )
@@ -149,14 +157,14 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
 
 def _mount(mount: Mount) -> docker.ContainerMountArgs:
     return docker.ContainerMountArgs(
-        type="volume" if mount.volume else "bind",
+        type="bind",
         source=mount.source,
         target=mount.target,
         read_only=mount.read_only,
     )
 
 
-def _seconds(value: int) -> str:
+def seconds(value: int) -> str:
     """A duration as the Docker daemon reports it back, so that nothing differs at a refresh."""
     minutes, seconds = divmod(value, 60)
     return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"

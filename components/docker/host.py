@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pulumi
 import pulumi_command as command
@@ -13,6 +13,9 @@ import pulumi_docker as docker
 
 from components.component import Component
 from components.docker.ssh import SshTarget
+
+if TYPE_CHECKING:
+    from components.docker.container import ContainerArgs
 
 # A new server refuses connections, then has no Docker, then has it: each is awaited, for at most
 # ten minutes. A pinned key that does not match will never get better, so that ends the wait.
@@ -71,6 +74,7 @@ class Host(Component):
     def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None):
         """Wait for the server, then configure a Docker provider for it."""
         super().__init__(name, opts)
+        self.containers: list[ContainerArgs] = []
         self._server = args.server
         self._server_id = args.server_id
         self.target: pulumi.Output[SshTarget] = pulumi.Output.all(

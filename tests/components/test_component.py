@@ -17,6 +17,7 @@ TOKENS = {
     "manacore:cloudflare:Zone",
     "manacore:data:Postgres",
     "manacore:data:Redis",
+    "manacore:docker:Compose",
     "manacore:docker:Files",
     "manacore:docker:Folders",
     "manacore:docker:Host",

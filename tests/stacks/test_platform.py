@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -73,9 +75,10 @@ def test_every_public_host_has_a_record_a_route_and_a_probe(plan: Plan) -> None:
     hosts = {url.removeprefix("https://") for url in outputs["urls"].values()}
     assert len(hosts) == len(load_catalog().routed)
     assert hosts == records == routed
-    probes = next(r for r in recorder.resources if r.name == "prometheus-config-files")
-    bundle = probes.inputs["stdin"]
-    assert "prometheus.yml" in bundle
+    scrape = json.loads(bundle(recorder, "prometheus-config-files")["prometheus.yml"])
+    public = next(j for j in scrape["scrape_configs"] if j["job_name"] == "public")
+    probed = {urlsplit(target).hostname for target in public["static_configs"][0]["targets"]}
+    assert hosts == probed
 
 
 def test_no_secret_is_in_a_plain_input(plan: Plan) -> None:
@@ -90,6 +93,22 @@ def test_no_secret_is_in_a_plain_input(plan: Plan) -> None:
 
 def test_no_output_holds_a_secret(plan: Plan) -> None:
     text = json.dumps(plan[1], default=str)
+    assert SECRET not in text
+    assert "password-secrets" not in text
+
+
+def bundle(recorder: Recorder, name: str) -> dict[str, str]:
+    packed = json.loads(recorder.one("command:local:Command", name).inputs["stdin"])
+    return {file: base64.b64decode(text).decode() for file, text in packed.items()}
+
+
+def test_the_break_glass_file_has_every_container_and_no_secret(plan: Plan) -> None:
+    recorder, _ = plan
+    text = bundle(recorder, "main-break-glass-compose-files")["compose.yaml"]
+    written = {s["container_name"] for s in json.loads(text)["services"].values()}
+    made = {c.inputs["name"] for c in recorder.of(CONTAINER) if "monitoring" not in c.name}
+    assert written <= {c.inputs["name"] for c in recorder.of(CONTAINER)}
+    assert {"edge", "postgres", "chat-backend-blue"} <= written & made
     assert SECRET not in text
     assert "password-secrets" not in text
 

@@ -1,0 +1,109 @@
+"""The same containers as a compose file on the server, for a night when only Docker is at hand.
+
+`docker compose -f /srv/manacore/compose/compose.yaml up -d NAME` makes a container again exactly
+as the program made it. Secrets are not in it: it mounts the same files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+import pulumi
+
+from components.component import Component
+from components.docker.container import LOG_OPTIONS, ContainerArgs, seconds, tmpfs
+from components.docker.files import Files, FilesArgs
+from components.docker.host import Host
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposeArgs:
+    """All containers of a server, and its networks."""
+
+    host: Host
+    containers: Sequence[ContainerArgs]
+    networks: Sequence[str]
+
+
+class Compose(Component):
+    """The break-glass compose file of a server."""
+
+    token: ClassVar[str] = "manacore:docker:Compose"
+    path: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ComposeArgs, opts: pulumi.ResourceOptions | None = None):
+        """Write the file."""
+        super().__init__(name, opts)
+        services = {c.container: _service(c) for c in args.containers}
+        text = cast(pulumi.Output[dict[str, Any]], pulumi.Output.from_input(services)).apply(
+            lambda found: _document(found, args.networks)
+        )
+        files = Files(
+            f"{name}-compose",
+            FilesArgs(host=args.host, folder="compose", files={"compose.yaml": text}),
+            self.child_options(),
+        )
+        self.path = files.folder.apply(lambda folder: f"{folder}/compose.yaml")
+        self.register()
+
+
+def _document(services: Mapping[str, Any], networks: Sequence[str]) -> str:
+    """Compose reads JSON as YAML; a dollar sign in it would be a variable of its own."""
+    document = {
+        "name": "manacore",
+        "services": services,
+        "networks": {name: {"external": True, "name": name} for name in networks},
+    }
+    return json.dumps(document, indent=1, sort_keys=True).replace("$", "$$")
+
+
+def _service(args: ContainerArgs) -> dict[str, Any]:
+    runtime, health = args.runtime, args.health
+    memory = f"{runtime.memory}m"
+    service: dict[str, Any] = {
+        "image": runtime.image,
+        "container_name": args.container,
+        "hostname": args.container,
+        "user": runtime.user,
+        "environment": dict(args.env),
+        "read_only": runtime.read_only,
+        "tmpfs": [f"{path}:{options}" for path, options in tmpfs(args).items()],
+        "cap_drop": ["ALL"],
+        "cap_add": list(runtime.add_capabilities),
+        "security_opt": ["no-new-privileges:true"],
+        "mem_limit": memory,
+        "memswap_limit": memory,
+        "cpus": runtime.cpus,
+        "logging": {"driver": "json-file", "options": LOG_OPTIONS},
+        "restart": "unless-stopped",
+        "stop_grace_period": seconds(args.stop_timeout),
+        "healthcheck": {
+            "test": list(health.test),
+            "interval": seconds(health.interval),
+            "timeout": seconds(health.timeout),
+            "retries": health.retries,
+            "start_period": seconds(health.grace),
+            "start_interval": seconds(health.start_interval),
+        },
+        "volumes": [
+            {"type": "bind", "source": m.source, "target": m.target, "read_only": m.read_only}
+            for m in args.mounts
+        ],
+        "ports": [
+            {
+                "target": p.port,
+                "published": str(p.port),
+                "protocol": p.protocol,
+                "host_ip": p.address,
+            }
+            for p in args.ports
+        ],
+        "networks": list(runtime.networks),
+        "labels": dict(args.labels),
+    }
+    if args.command:
+        service["command"] = list(args.command)
+    return service
