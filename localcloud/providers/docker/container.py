@@ -120,7 +120,9 @@ class Container(Resource[DockerHost]):
                     api.post("/containers/{0}/update", resource_id, body=body)
                 except ProviderError as error:
                     raise ProviderError(f"Unable to update a container: {error}") from error
-        return {}
+            found = api.get("/containers/{0}/json", resource_id)
+        # Docker's own swap limit comes back, so that `memory` alone differs at every preview.
+        return {"memorySwap": container_state.outputs(found, new)["memorySwap"]}
 
     def delete(self, ctx: Context[DockerHost], resource_id: str, state: Values) -> None:
         with ctx.client.api() as api:

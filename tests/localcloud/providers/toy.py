@@ -48,7 +48,9 @@ class Thing(Resource[Shelf]):
         Property("kind", choices=("round", "square")),
         Property("labels", MapOf(String)),
         Property("tags", SetOf(String)),
-        Property("ports", ListOf(Object(Property("internal", Integer, required=True, force_new=True)))),
+        Property(
+            "ports", ListOf(Object(Property("internal", Integer, required=True, force_new=True)))
+        ),
         Property("password", secret=True, conflicts_with=("token",)),
         Property("token"),
         Property("zone", computed=True),
