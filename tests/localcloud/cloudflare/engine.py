@@ -57,7 +57,7 @@ class Engine:
     def up(self, program: Program, **options: Any) -> dict[str, int]:
         """Bring it up; how many resources were created, updated, ..."""
         done = self.stack(program).up(on_output=_quiet, **options)
-        return dict(done.summary.resource_changes or {})
+        return {str(kind): n for kind, n in (done.summary.resource_changes or {}).items()}
 
     def preview(self, program: Program, **options: Any) -> dict[str, int]:
         """What an `up` would do, without what stays the same."""
@@ -67,7 +67,7 @@ class Engine:
     def refresh(self, program: Program) -> dict[str, int]:
         """Read everything anew."""
         done = self.stack(program).refresh(on_output=_quiet)
-        return dict(done.summary.resource_changes or {})
+        return {str(kind): n for kind, n in (done.summary.resource_changes or {}).items()}
 
     def destroy(self) -> None:
         """Delete everything."""
