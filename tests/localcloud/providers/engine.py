@@ -33,7 +33,7 @@ class Harness:
         self.stack = auto.create_or_select_stack(
             "test",
             "toy",
-            lambda: self.program(),
+            lambda: self.program(),  # noqa: PLW0108 - the program can be exchanged between runs
             opts=auto.LocalWorkspaceOptions(
                 env_vars=environment,
                 project_settings=auto.ProjectSettings("toy", "python"),
