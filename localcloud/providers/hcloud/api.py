@@ -44,7 +44,7 @@ class Api:
         try:
             return self.client.request(method, path, json=body)
         except APIException as error:
-            if error.code == "not_found" or error.code == 404:
+            if error.code in ("not_found", 404):
                 raise NotFound(describe(error)) from error
             raise ProviderError(describe(error)) from error
         except requests.exceptions.RequestException as error:
@@ -93,7 +93,7 @@ class Api:
                 current = self.must_get("actions", current["id"])
                 turn += 1
             if current is not None and current["status"] == "error":
-                error = current["error"] or {}
+                error: Json = current["error"] or {}
                 raise ProviderError(
                     f"action {current['command']} ({current['id']}) failed: "
                     f"{error.get('message')} ({error.get('code')})"
