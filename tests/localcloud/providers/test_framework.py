@@ -26,7 +26,7 @@ class Engine:
         # Without options of its own a channel shares its connection with its likes.
         options = (("grpc.use_local_subchannel_pool", 1),)
         channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
-        self.stub = provider_pb2_grpc.ResourceProviderStub(channel)
+        self.stub: Any = provider_pb2_grpc.ResourceProviderStub(channel)
 
     def configure(self, **config: Any) -> None:
         self.stub.Configure(provider_pb2.ConfigureRequest(args=to_struct(config)))
@@ -233,7 +233,8 @@ def test_read_serves_refresh_and_import(engine: Engine, shelves: dict[str, toy.S
 def test_what_did_not_come_up_is_kept_and_replaced(engine: Engine) -> None:
     with pytest.raises(grpc.RpcError) as failure:
         engine.create({"name": "a", "broken": True})
-    metadata = dict(failure.value.trailing_metadata())
+    error: Any = failure.value
+    metadata: dict[str, bytes] = dict(error.trailing_metadata())
     status = status_pb2.Status.FromString(metadata["grpc-status-details-bin"])
     detail = provider_pb2.ErrorResourceInitFailed()
     packed: any_pb2.Any = status.details[0]
@@ -247,7 +248,8 @@ def test_what_did_not_come_up_is_kept_and_replaced(engine: Engine) -> None:
 def test_errors_are_plain_and_deletion_is_idempotent(engine: Engine) -> None:
     with pytest.raises(grpc.RpcError) as failure:
         engine.create({"name": "a", "labels": {"fail": "1"}})
-    assert failure.value.details() == "the shelf is full"
+    error: Any = failure.value
+    assert error.details() == "the shelf is full"
     engine.stub.Delete(provider_pb2.DeleteRequest(urn=URN, id="404"))
 
 
