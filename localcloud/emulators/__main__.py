@@ -32,6 +32,7 @@ import importlib
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,10 +110,19 @@ def build(
     return cast("FastAPI", app)
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; the process ends with one line when the port is taken."""
+    try:
+        return socket.create_server((host, port), backlog=512)
+    except OSError as error:
+        raise SystemExit(f"{host}:{port}: {error.strerror or error}") from error
+
+
 async def serve(options: argparse.Namespace) -> None:
     """Serve until a signal ends it; every server is stopped before it returns."""
     seed: dict[str, Any] = json.loads(options.seed.read_text()) if options.seed else {}
     vendors = [vendor for vendor in VENDORS if not options.only or vendor.name in options.only]
+    sockets = [_listen(options.host, vendor.port) for vendor in vendors]
     servers: list[_Server] = []
     for vendor in vendors:
         given: list[str] = getattr(options, f"{vendor.name}_token") or []
@@ -140,9 +150,12 @@ async def serve(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    running = [asyncio.create_task(server.serve()) for server in servers]
+    running = [
+        asyncio.create_task(server.serve(sockets=[listener]))
+        for server, listener in zip(servers, sockets, strict=True)
+    ]
     while not all(server.started for server in servers):
-        if any(task.done() for task in running):  # a port in use ends a server at once
+        if any(task.done() for task in running):
             stop()
             break
         await asyncio.sleep(0.05)

@@ -20,7 +20,7 @@ RETRIES = 5
 """As the official plugin: 1, 2, 4, 8 and 16 seconds."""
 LONGEST_POLL = 10.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_READ_AGAIN = (500, 502, 503, 504)
+_READ_AGAIN = ("server_error", "service_error", "unavailable", "timeout", 500, 502, 503, 504)
 
 
 def parse_duration(text: str) -> float:
@@ -58,7 +58,7 @@ class Api:
             except APIException as error:
                 if error.code in ("not_found", 404):
                     return None
-                transient = error.code in ("server_error", "service_error", *_READ_AGAIN)
+                transient = error.code in _READ_AGAIN
                 if not transient or attempt == RETRIES - 1:
                     raise ProviderError(describe(error)) from error
             except requests.exceptions.RequestException as error:
