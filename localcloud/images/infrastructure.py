@@ -20,6 +20,8 @@ from localcloud.images.sources import (
 
 HERE = Path(__file__).parent
 POSTGRES_HOME = "/usr/lib/postgresql/16"
+# As the public image changes the sample that each new cluster's configuration is made of.
+POSTGRES_DEFAULTS = "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n"
 NOBODY = (65534, 65534)
 
 # CAP_NET_BIND_SERVICE, permitted and effective, revision 2: as the public image's `setcap` sets
@@ -41,6 +43,14 @@ class GoProgram:
     data: str = ""
     port: int = 0
     more_packages: tuple[str, ...] = ()
+    shared: str = ""
+    """The folder of files that Debian's program reads at its start, with a final slash."""
+
+    def place(self, path: str) -> str | None:
+        """Where a file of the package goes, None when nobody needs it."""
+        if self.shared and path.startswith(self.shared):
+            return path
+        return self.programs.get(path)
 
 
 GO_PROGRAMS: tuple[GoProgram, ...] = (
@@ -57,6 +67,7 @@ GO_PROGRAMS: tuple[GoProgram, ...] = (
         configuration=("/etc/prometheus/prometheus.yml", "global: {}\n"),
         data="/prometheus",
         port=9090,
+        shared="usr/share/prometheus/web/",
     ),
     GoProgram(
         reference="docker.io/prom/alertmanager:v0.28.1",
@@ -76,6 +87,7 @@ GO_PROGRAMS: tuple[GoProgram, ...] = (
         ),
         data="/alertmanager",
         port=9093,
+        shared="usr/share/prometheus/alertmanager/",
     ),
     GoProgram(
         reference="docker.io/prom/blackbox-exporter:v0.27.0",
@@ -141,6 +153,9 @@ class Infrastructure:
 
         def fill(writer: LayerWriter) -> None:
             server = self.sources.postgres_server()
+            sample = f"{POSTGRES_HOME}/share/postgresql/postgresql.conf.sample"
+            text = (server / "share/postgresql/postgresql.conf.sample").read_text()
+            writer.file(sample, text + POSTGRES_DEFAULTS)
             for part in ("bin", "lib", "share"):
                 writer.tree(server / part, f"{POSTGRES_HOME}/{part}")
             clients = self.sources.wheel(POSTGRES_CLIENTS)
@@ -158,7 +173,7 @@ class Infrastructure:
             writer.file("usr/local/bin/docker-entrypoint.sh", script, mode=0o755)
 
         layer = self.store.layer(
-            key_of("postgres-1", POSTGRES_SERVER, POSTGRES_CLIENTS, script), fill
+            key_of("postgres-2", POSTGRES_DEFAULTS, POSTGRES_SERVER, POSTGRES_CLIENTS, script), fill
         )
         config = ImageConfig(
             entrypoint=("docker-entrypoint.sh",),
@@ -167,6 +182,8 @@ class Infrastructure:
                 "PATH": f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:"
                 f"{POSTGRES_HOME}/bin",
                 "LANG": "C.UTF-8",
+                # The clients are built for another socket folder than the public image's.
+                "PGHOST": "/var/run/postgresql",
                 "PG_MAJOR": "16",
                 "PGDATA": "/var/lib/postgresql/data",
             },
@@ -236,10 +253,10 @@ class Infrastructure:
             if path:
                 writer.file(path, content)
             for deb in chosen:
-                writer.package(deb, rename=program.programs.get)
+                writer.package(deb, rename=program.place)
 
         layer = self.store.layer(
-            key_of("go-1", program.reference, repr(program), *(deb.name for deb in chosen)), fill
+            key_of("go-2", program.reference, repr(program), *(deb.name for deb in chosen)), fill
         )
         config = ImageConfig(
             user="nobody",

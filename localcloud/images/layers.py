@@ -34,7 +34,6 @@ UNNEEDED = (
     "etc/init.d/",
     "etc/cron.daily/",
     "etc/logrotate.d/",
-    "usr/share/prometheus/web/",
 )
 
 

@@ -46,18 +46,21 @@ if [[ ! -s $PGDATA/PG_VERSION ]]; then
         fail "POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE is missing: a new cluster needs one"
     fi
 
-    arguments=(--username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD"))
-    [[ -n $POSTGRES_PASSWORD ]] || arguments=(--username="$POSTGRES_USER")
     # Split on purpose: it holds several arguments.
     # shellcheck disable=SC2206
     extra=($POSTGRES_INITDB_ARGS)
-    initdb "${arguments[@]}" "${extra[@]}"
+    if [[ -n $POSTGRES_PASSWORD ]]; then
+        # By a pipe: the password is in no argument and in no file.
+        initdb --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") "${extra[@]}"
+    else
+        initdb --username="$POSTGRES_USER" "${extra[@]}"
+    fi
     printf '\nhost all all all %s\n' "$method" >>"$PGDATA/pg_hba.conf"
 
     # Only the local socket while the scripts run: nobody meets a half-made database.
     PGUSER=$POSTGRES_USER pg_ctl -D "$PGDATA" -w -s start \
         -o "$(printf '%q ' "${@:2}") -c listen_addresses='' -p 5432"
-    export PGPASSWORD=$POSTGRES_PASSWORD PGHOST=/var/run/postgresql
+    export PGPASSWORD=$POSTGRES_PASSWORD
     run_sql() {
         psql --set ON_ERROR_STOP=1 --no-psqlrc --quiet --username "$POSTGRES_USER" "$@"
     }
@@ -75,7 +78,7 @@ if [[ ! -s $PGDATA/PG_VERSION ]]; then
         esac
     done
     PGUSER=$POSTGRES_USER pg_ctl -D "$PGDATA" -m fast -w -s stop
-    unset PGPASSWORD PGHOST
+    unset PGPASSWORD
     say "the new cluster is ready"
 fi
 

@@ -13,7 +13,8 @@ export class Server {
     this.active = 0;
     this.draining = false;
     this.checks = {}; // name -> async function that throws when what it checks is gone
-    this.onStop = [];
+    this.onDrain = []; // called when it stops taking requests
+    this.onStop = []; // called when the last request is answered
     this.allowedOrigins = [];
     this.routes = new Map();
     this.fallback = null;
@@ -99,9 +100,10 @@ export class Server {
   async drain() {
     this.draining = true;
     const closed = new Promise((resolve) => this.http.close(resolve));
-    for (const stop of this.onStop) stop();
+    for (const begin of this.onDrain) begin();
     this.http.closeIdleConnections();
     await Promise.race([closed, sleep(25_000)]);
+    for (const stop of this.onStop) stop();
   }
 
   async #handle(request, response) {

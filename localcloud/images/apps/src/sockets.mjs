@@ -22,7 +22,7 @@ export async function serveWebSockets(server, service) {
     opened.send(JSON.stringify(hello));
     opened.on('message', (data, binary) => opened.send(data, { binary }));
   });
-  server.onStop.push(() => {
+  server.onDrain.push(() => {
     // 1012: the service restarts, so a client should connect again.
     for (const opened of sockets.clients) opened.close(1012, 'restarting');
   });

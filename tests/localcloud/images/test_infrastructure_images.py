@@ -1,0 +1,281 @@
+"""Each infrastructure image serves for real, hardened as the program runs it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from localcloud.images.infrastructure import Infrastructure
+from tests.localcloud.images.support import Bench, Container, docker, eventually
+
+pytestmark = pytest.mark.local
+PASSWORD = "correct horse"
+SOCKETS = "/var/run/postgresql:uid=999,gid=999,mode=0775"
+
+
+def _postgres(bench: Bench, infrastructure: Infrastructure, folder: Path) -> Container:
+    password = folder / "password"
+    password.write_text(PASSWORD)
+    scripts = folder / "init"
+    scripts.mkdir()
+    (scripts / "10-extensions.sql").write_text("CREATE EXTENSION pgcrypto;")
+    (scripts / "20-role.sh").write_text('psql -U "$POSTGRES_USER" -d postgres -c "CREATE ROLE r"')
+    return bench.start(
+        infrastructure.postgres(),
+        "postgres",
+        "postgres",
+        "-c",
+        "shared_preload_libraries=pg_stat_statements",
+        environment={
+            "POSTGRES_PASSWORD_FILE": "/secret/password",
+            "POSTGRES_USER": "manacore",
+            "POSTGRES_DB": "chat",
+            "POSTGRES_INITDB_ARGS": "--data-checksums",
+        },
+        options=[
+            "--user=999:999",
+            f"--tmpfs={SOCKETS}",
+            f"--volume={password}:/secret/password:ro",
+            f"--volume={scripts}:/docker-entrypoint-initdb.d:ro",
+            "--volume=/var/lib/postgresql/data",
+        ],
+    )
+
+
+def _psql(postgres: Container, sql: str, password: str = PASSWORD) -> str:
+    url = f"postgres://manacore@postgres/chat?password={password.replace(' ', '%20')}"
+    return postgres.run("psql", "-At", url, "-c", sql, check=False).strip()
+
+
+def test_postgres_makes_the_cluster_its_environment_asks_for(
+    bench: Bench, infrastructure: Infrastructure, tmp_path: Path
+) -> None:
+    postgres = _postgres(bench, infrastructure, tmp_path)
+    eventually(lambda: "accepting" in postgres.run("pg_isready", "-h", "postgres", check=False),
+               "postgres accepts connections")  # fmt: skip
+    assert _psql(postgres, "SELECT length(crypt('a', gen_salt('bf')))") == "60"
+    assert _psql(postgres, "SHOW data_checksums") == "on"
+    assert _psql(postgres, "SELECT count(*) FROM pg_roles WHERE rolname = 'r'") == "1"
+    assert _psql(postgres, "CREATE EXTENSION pg_stat_statements") == "CREATE EXTENSION"
+    assert "password authentication failed" in _psql(postgres, "SELECT 1", password="wrong")
+
+    _psql(postgres, "CREATE TABLE t AS SELECT generate_series(1, 100) AS n")
+    postgres.run("sh", "-c", "pg_dump -U manacore -Fc chat > /tmp/dump && createdb -U manacore b")
+    postgres.run("pg_restore", "-U", "manacore", "-d", "b", "/tmp/dump")
+    counted = postgres.run("psql", "-At", "-U", "manacore", "-d", "b", "-c", "SELECT sum(n) FROM t")
+    assert counted.strip() == "5050"
+
+    docker("restart", postgres.name)
+    eventually(lambda: _psql(postgres, "SELECT count(*) FROM t") == "100", "data after a restart")
+
+
+def test_postgres_without_a_password_refuses_to_start(
+    bench: Bench, infrastructure: Infrastructure
+) -> None:
+    options = ["--user=999:999", f"--tmpfs={SOCKETS}", "--volume=/var/lib/postgresql/data"]
+    postgres = bench.start(infrastructure.postgres(), "no-password", options=options)
+    eventually(lambda: postgres.state == "exited 1", "postgres gives up")
+    assert "POSTGRES_PASSWORD_FILE is missing" in postgres.logs
+
+
+def test_redis_asks_for_its_password(bench: Bench, infrastructure: Infrastructure) -> None:
+    options = ["--user=999:999", "--volume=/data"]
+    redis = bench.start(infrastructure.redis(), "redis", "--requirepass", "secret", options=options)
+    ask = ("redis-cli", "--no-auth-warning", "-a", "secret")
+    eventually(lambda: "PONG" in redis.run(*ask, "ping", check=False), "redis answers")
+    assert "NOAUTH" in redis.run("redis-cli", "get", "a")
+    redis.run(*ask, "set", "a", "1")
+    assert redis.run(*ask, "get", "a").strip() == "1"
+    assert redis.run(*ask, "save").strip() == "OK"
+
+
+def test_caddy_serves_and_keeps_what_it_was_given_by_reload(
+    bench: Bench, infrastructure: Infrastructure
+) -> None:
+    options = ["--cap-add=NET_BIND_SERVICE", "--tmpfs=/data", "--tmpfs=/config"]
+    caddy = bench.start(infrastructure.caddy(), "caddy", options=options)
+    eventually(lambda: caddy.answers("http://127.0.0.1:80/"), "caddy serves")
+    caddy.run("sh", "-c", "printf ':80\\nrespond changed\\n' > /tmp/c")
+    caddy.run("caddy", "reload", "--config", "/tmp/c", "--adapter", "caddyfile")
+    assert caddy.get("http://127.0.0.1:80/") == "changed"
+    assert caddy.run("sh", "-c", "ls /config/caddy").strip() == "autosave.json"
+
+
+def test_caddy_needs_the_capability_that_the_public_image_needs(
+    bench: Bench, infrastructure: Infrastructure
+) -> None:
+    with pytest.raises(AssertionError, match="operation not permitted"):
+        bench.start(infrastructure.caddy(), "caddy-without")
+
+
+@pytest.mark.parametrize(
+    ("reference", "url"),
+    [
+        ("docker.io/prom/prometheus:v3.5.0", "http://127.0.0.1:9090/-/ready"),
+        ("docker.io/prom/alertmanager:v0.28.1", "http://127.0.0.1:9093/-/ready"),
+        ("docker.io/prom/blackbox-exporter:v0.27.0", "http://127.0.0.1:9115/-/healthy"),
+        ("docker.io/prom/node-exporter:v1.9.1", "http://127.0.0.1:9100/metrics"),
+        ("docker.io/oliver006/redis_exporter:v1.74.0", "http://127.0.0.1:9121/health"),
+    ],
+)
+def test_a_server_of_the_prometheus_family_gets_ready(
+    bench: Bench, infrastructure: Infrastructure, reference: str, url: str
+) -> None:
+    name = reference.rpartition("/")[2].partition(":")[0].replace("_", "-")
+    server = bench.start(infrastructure.recipes[reference](), name)
+    eventually(lambda: server.answers(url), f"{name} is ready")
+    assert server.run("id", "-u").strip() == "65534"
+
+
+def test_the_checkers_are_where_the_public_images_have_them(
+    bench: Bench, infrastructure: Infrastructure
+) -> None:
+    prometheus = bench.start(
+        infrastructure.recipes["docker.io/prom/prometheus:v3.5.0"](), "prometheus-tools"
+    )
+    checked = prometheus.run("/bin/promtool", "check", "config", "/etc/prometheus/prometheus.yml")
+    assert "SUCCESS" in checked
+    alertmanager = bench.start(
+        infrastructure.recipes["docker.io/prom/alertmanager:v0.28.1"](), "alertmanager-tools"
+    )
+    path = "/etc/alertmanager/alertmanager.yml"
+    assert "SUCCESS" in alertmanager.run("/bin/amtool", "check-config", path)
+
+
+LOKI = """
+auth_enabled: false
+server: {http_listen_port: 3100}
+common: {path_prefix: /loki}
+schema_config:
+  configs:
+    - {from: 2024-01-01, store: tsdb, object_store: filesystem, schema: v13,
+       index: {prefix: index_, period: 24h}}
+limits_config: {retention_period: 168h}
+"""
+
+
+def _loki(bench: Bench, infrastructure: Infrastructure, name: str, file: Path) -> Container:
+    file.parent.chmod(0o755)
+    return bench.start(
+        infrastructure.loki(),
+        name,
+        "-config.file=/etc/loki/config.yaml",
+        options=[f"--volume={file}:/etc/loki/config.yaml:ro", "--volume=/loki"],
+    )
+
+
+def test_loki_finds_what_was_pushed(
+    bench: Bench, infrastructure: Infrastructure, tmp_path: Path
+) -> None:
+    file = tmp_path / "loki.yaml"
+    file.write_text(LOKI)
+    loki = _loki(bench, infrastructure, "loki", file)
+    eventually(lambda: loki.answers("http://127.0.0.1:3100/ready"), "loki is ready")
+    line = json.dumps({"level": "error", "message": "[oops] it's broken"})
+    push = {
+        "streams": [
+            {"stream": {"service": "chat", "host": "a"}, "values": [[str(time.time_ns()), line]]},
+            {"stream": {"service": "quote"}, "values": [[str(time.time_ns()), "fine"]]},
+        ]
+    }
+    loki.get(
+        "http://127.0.0.1:3100/loki/api/v1/push",
+        "--header=Content-Type: application/json",
+        f"--post-data={json.dumps(push)}",
+    )
+
+    def found(query: str) -> list[str]:
+        encoded = query.replace("%", "%25").replace(" ", "%20").replace('"', "%22")
+        encoded = encoded.replace("{", "%7B").replace("}", "%7D").replace("|", "%7C")
+        url = f"http://127.0.0.1:3100/loki/api/v1/query_range?query={encoded}"
+        answer = json.loads(loki.get(url))
+        assert answer["status"] == "success"
+        return [value for one in answer["data"]["result"] for _, value in one["values"]]
+
+    eventually(lambda: found('{service="chat"}') == [line], "the line that was pushed")
+    assert found('{service=~"chat|quote"} |= "[oops]"') == [line]
+    assert found('{service=~".+"} != "oops"') == ["fine"]
+    assert found('{service="chat"} | json | level="error"') == [line]
+    assert found('{service="chat"} | json | level="info"') == []
+    labels = json.loads(loki.get("http://127.0.0.1:3100/loki/api/v1/labels"))
+    assert labels["data"] == ["host", "service"]
+    values = json.loads(loki.get("http://127.0.0.1:3100/loki/api/v1/label/service/values"))
+    assert values["data"] == ["chat", "quote"]
+
+
+def test_loki_refuses_a_configuration_that_loki_refuses(
+    bench: Bench, infrastructure: Infrastructure, tmp_path: Path
+) -> None:
+    file = tmp_path / "loki.yaml"
+    file.write_text(LOKI + "\nlimit_config: {}\n")
+    loki = _loki(bench, infrastructure, "loki-wrong", file)
+    eventually(lambda: loki.state == "exited 1", "loki gives up")
+    assert "unknown fields limit_config" in loki.logs
+
+
+def _grafana(bench: Bench, infrastructure: Infrastructure, name: str, root: Path) -> Container:
+    root.chmod(0o755)
+    return bench.start(
+        infrastructure.grafana(), name, options=[f"--volume={root}:/etc/grafana/provisioning:ro"]
+    )
+
+
+def _provisioning(root: Path, source: str) -> Path:
+    for folder in ("datasources", "dashboards", "boards"):
+        (root / folder).mkdir(parents=True)
+    (root / "datasources/all.yaml").write_text(
+        "apiVersion: 1\ndatasources:\n"
+        "  - {name: Prometheus, uid: prometheus, type: prometheus, url: 'http://prometheus:9090',"
+        " isDefault: true}\n"
+    )
+    (root / "dashboards/all.yaml").write_text(
+        "apiVersion: 1\nproviders:\n"
+        "  - {name: all, type: file, options: {path: /etc/grafana/provisioning/boards}}\n"
+    )
+    panel = {
+        "id": 1,
+        "type": "timeseries",
+        "title": "Up",
+        "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8},
+        "datasource": {"type": "prometheus", "uid": source},
+        "targets": [{"refId": "A", "expr": "vector(41) + 1"}],
+    }
+    board = {"uid": "platform", "title": "Platform", "panels": [panel]}
+    (root / "boards/platform.json").write_text(json.dumps(board))
+    return root
+
+
+def test_grafana_shows_what_is_provisioned_with_live_values(
+    bench: Bench, infrastructure: Infrastructure, tmp_path: Path
+) -> None:
+    prometheus = bench.start(
+        infrastructure.recipes["docker.io/prom/prometheus:v3.5.0"](), "prometheus"
+    )
+    eventually(lambda: prometheus.answers("http://127.0.0.1:9090/-/ready"), "prometheus is ready")
+    root = _provisioning(tmp_path / "provisioning", "prometheus")
+    grafana = _grafana(bench, infrastructure, "grafana", root)
+    base = "http://127.0.0.1:3000"
+    eventually(lambda: grafana.answers(f"{base}/api/health"), "grafana is healthy")
+    assert json.loads(grafana.get(f"{base}/api/search"))[0]["uid"] == "platform"
+    assert json.loads(grafana.get(f"{base}/api/datasources"))[0]["type"] == "prometheus"
+    found = grafana.json(f"{base}/api/dashboards/uid/platform")
+    assert "dashboard" in found
+    proxied = grafana.json(
+        f"{base}/api/datasources/proxy/uid/prometheus/api/v1/query?query=vector(7)"
+    )
+    assert proxied["status"] == "success"
+    page = grafana.get(f"{base}/d/platform")
+    assert ">42<" in page
+    assert "stand-in, not Grafana" in page
+
+
+def test_grafana_refuses_a_panel_without_its_data_source(
+    bench: Bench, infrastructure: Infrastructure, tmp_path: Path
+) -> None:
+    root = _provisioning(tmp_path / "provisioning", "nowhere")
+    grafana = _grafana(bench, infrastructure, "grafana-wrong", root)
+    eventually(lambda: grafana.state == "exited 1", "grafana gives up")
+    assert "panels[0].datasource: no data source nowhere" in grafana.logs
