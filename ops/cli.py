@@ -1,0 +1,23 @@
+"""The command line: one verb per file."""
+
+from __future__ import annotations
+
+import typer
+
+from ops.doctor import doctor
+from ops.down import down
+from ops.env import env
+from ops.outputs import outputs
+from ops.preview import preview
+from ops.status import status
+from ops.up import up
+
+app = typer.Typer(
+    name="manacore",
+    help="The platform: staging and production, on real clouds or on the local one (--local).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for verb in (up, preview, down, status, doctor, outputs, env):
+    app.command()(verb)

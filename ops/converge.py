@@ -1,0 +1,168 @@
+"""Recovering from an update that was killed: its lock, and the operations it left pending.
+
+The engine notes each operation before it asks the vendor. After a kill the state says "creating"
+of things that the vendor may or may not have made. Each is looked up by its name: what exists is
+adopted, what does not is forgotten, and the update that follows makes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import urlparse
+
+from pulumi import automation as auto
+
+from ops import console
+from ops.failures import OpsError
+from ops.progress import resource
+from ops.target import Target
+from ops.vendors import Lookup, Vendors
+
+Deployment = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """An operation that began and was never seen to end."""
+
+    urn: str
+    kind: str
+    operation: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """The note of an update in a file backend: who holds the stack."""
+
+    file: Path
+    pid: int
+    host: str
+
+    @property
+    def holder(self) -> Literal["alive", "dead", "elsewhere"]:
+        """Whether the process that holds it still runs."""
+        if self.host != socket.gethostname():
+            return "elsewhere"
+        return "alive" if Path(f"/proc/{self.pid}").exists() else "dead"
+
+
+def recover(stack: auto.Stack, target: Target) -> list[str]:
+    """Make the stack fit for the next update; says what it did, nothing when all was well.
+
+    Raises `OpsError` when another update runs.
+    """
+    done = clear_locks(backend_folder(target.variables), target.stack)
+    exported = stack.export_stack()
+    state = cast("Deployment", exported.deployment or {})
+    found = pending(state)
+    if found:
+        adopted = {p.urn: identity for p in found if (identity := _lookup(p, state, target))}
+        exported.deployment = settled(state, adopted)
+        stack.import_stack(exported)
+        for operation in found:
+            how = "adopted" if operation.urn in adopted else "cleared"
+            done.append(f"{operation.operation} of {resource(operation.urn)}: {how}")
+        if adopted:
+            # What is adopted has only its name and id yet: the vendor tells the rest.
+            stack.refresh(target=list(adopted), color="never")
+    for line in done:
+        console.note(f"  recovered: {line}")
+    return done
+
+
+def pending(state: Mapping[str, Any]) -> list[Pending]:
+    """The operations that an exported stack says are pending."""
+    operations = cast("Sequence[Mapping[str, Any]]", state.get("pending_operations") or [])
+    return [
+        Pending(
+            urn=str(operation["resource"]["urn"]),
+            kind=str(operation["resource"]["type"]),
+            operation=str(operation["type"]),
+            inputs=operation["resource"].get("inputs") or {},
+        )
+        for operation in operations
+    ]
+
+
+def settled(state: Mapping[str, Any], adopted: Mapping[str, str]) -> Deployment:
+    """The state without pending operations; what was adopted is among its resources.
+
+    A pending update or delete is simply forgotten: the resource is in the state as it was, so
+    the next update finds the difference again.
+    """
+    result = dict(state)
+    operations = cast("list[dict[str, Any]]", result.pop("pending_operations", None) or [])
+    resources = list(cast("list[dict[str, Any]]", result.get("resources") or []))
+    known = {str(r["urn"]) for r in resources if not r.get("delete")}
+    for operation in operations:
+        made = dict(operation["resource"])
+        urn = str(made["urn"])
+        if urn in adopted and urn not in known:
+            made["id"] = adopted[urn]
+            made.setdefault("outputs", made.get("inputs") or {})
+            resources.append(made)
+    result["resources"] = _ordered(resources)
+    return result
+
+
+def _ordered(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each after its parent, provider and dependencies, as the engine insists on.
+
+    What was appended last depends only on what is before it, and nothing depends on it yet:
+    a resource whose creation never ended has no successors.
+    """
+    return resources
+
+
+def backend_folder(variables: Mapping[str, str]) -> Path | None:
+    """The folder of a file backend; None for any other backend."""
+    url = variables.get("PULUMI_BACKEND_URL") or os.environ.get("PULUMI_BACKEND_URL", "")
+    parsed = urlparse(url)
+    if parsed.scheme != "file":
+        return None
+    path = f"{parsed.netloc}{parsed.path}"
+    return Path(path).expanduser() / ".pulumi"
+
+
+def locks(folder: Path | None, stack: str) -> list[Lock]:
+    """The locks of a stack in a file backend."""
+    if folder is None:
+        return []
+    found: list[Lock] = []
+    for file in folder.glob(f"locks/**/{stack}/*.json"):
+        told = json.loads(file.read_text())
+        found.append(Lock(file=file, pid=int(told["pid"]), host=str(told["hostname"])))
+    return found
+
+
+def clear_locks(folder: Path | None, stack: str) -> list[str]:
+    """Remove the locks of processes that are gone.
+
+    Raises `OpsError` when a running process, or another machine, holds the stack.
+    """
+    done: list[str] = []
+    for lock in locks(folder, stack):
+        if lock.holder != "dead":
+            raise OpsError(
+                f"Another update of {stack} runs: process {lock.pid} on {lock.host}.",
+                [f"Wait for it. If it is gone for sure: pulumi cancel --stack {stack}"],
+            )
+        lock.file.unlink(missing_ok=True)
+        done.append(f"lock of process {lock.pid}, which is gone")
+    return done
+
+
+def _lookup(operation: Pending, state: Mapping[str, Any], target: Target) -> str | None:
+    """The id of what a pending create made, if it made it."""
+    if operation.operation not in ("creating", "importing"):
+        return None
+    vendors = Vendors({**os.environ, **target.variables}, state)
+    find: Callable[[Mapping[str, Any]], str | None] | None = Lookup.of(vendors, operation.kind)
+    return find(operation.inputs) if find else None

@@ -1,0 +1,68 @@
+"""`manacore down`: destroy the stack; with --local, the local cloud too."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localcloud.cloud import LocalCloud
+from localcloud.home import Home
+from localcloud.steps import Steps
+from ops import console, converge
+from ops.failures import OpsError, told
+from ops.options import AsJson, Local, Parallel, Stack
+from ops.session import PARALLEL, Session
+from ops.target import Target
+
+Keep = Annotated[
+    bool, typer.Option("--keep-cloud", help="With --local: destroy the stack, keep the cloud.")
+]
+
+
+def down(
+    stack: Stack = "staging",
+    as_json: AsJson = False,
+    local: Local = False,
+    parallel: Parallel = PARALLEL,
+    keep_cloud: Keep = False,
+) -> None:
+    """Destroy the stack. Real clouds: asks for the stack's name first."""
+    steps = Steps.taken_over()
+    with told():
+        if not local:
+            _confirmed(stack)
+            _destroy(Target.of(stack, local=False), steps, parallel)
+        elif keep_cloud:
+            _destroy(Target.of(stack, local=True), steps, parallel)
+        else:
+            _remove_local_cloud(steps)
+    if as_json:
+        console.answer({"down": stack})
+    else:
+        console.note(steps.table())
+
+
+def _remove_local_cloud(steps: Steps) -> None:
+    """Remove all of it. The clouds go with everything in them, so no stack is destroyed first:
+    that would only take longer, and could fail."""
+    LocalCloud(Home.from_environment(), steps).down()
+
+
+def _destroy(target: Target, steps: Steps, parallel: int) -> None:
+    session = Session(target)
+    with steps.step(f"pulumi destroy of {target.stack}"):
+        opened = session.stack()
+        converge.recover(opened, target)
+        session.run(
+            "destroy",
+            lambda out, event: opened.destroy(
+                parallel=parallel, color="never", on_output=out, on_event=event
+            ),
+        )
+
+
+def _confirmed(stack: str) -> None:
+    typed = typer.prompt(f"This destroys {stack} and its data. Type the stack's name to go on")
+    if typed.strip() != stack:
+        raise OpsError("Not confirmed; nothing was touched.")

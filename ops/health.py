@@ -1,0 +1,135 @@
+"""Whether each service's container runs, is healthy, and is the one that was asked for."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, cast
+
+# One question per server, however many containers it has.
+_QUESTION = (
+    "docker ps --all --quiet | xargs --no-run-if-empty docker inspect --format "
+    + shlex.quote('{"name":{{json .Name}},"image":{{json .Config.Image}},"state":{{json .State}}}')
+)
+_PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A service as the stack's outputs name it, and how it is."""
+
+    name: str
+    kind: str
+    slot: str | None
+    image: str
+    url: str | None
+    server: str
+    container: str
+    healthy: bool
+    reason: str = ""
+
+    def document(self) -> dict[str, object]:
+        """The service for programs."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "slot": self.slot,
+            "image": self.image,
+            "healthy": self.healthy,
+            "url": self.url,
+            "server": self.server,
+            "container": self.container,
+            **({"reason": self.reason} if self.reason else {}),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Containers:
+    """What a server's Docker told: its containers by name, or why it could not be asked."""
+
+    by_name: Mapping[str, Mapping[str, Any]]
+    unreachable: str = ""
+
+
+def ask(servers: Mapping[str, Mapping[str, Any]]) -> dict[str, Containers]:
+    """Ask all servers at once; `servers` is the stack's output of that name."""
+    if not servers:
+        return {}
+    with ThreadPoolExecutor(len(servers)) as pool:
+        return dict(zip(servers, pool.map(_ask, servers.values()), strict=True))
+
+
+def judge(
+    services: Sequence[Mapping[str, Any]], containers: Mapping[str, Containers]
+) -> list[Service]:
+    """Every service of the outputs with its health, in their order."""
+    return [_judged(service, containers) for service in services]
+
+
+def _judged(service: Mapping[str, Any], containers: Mapping[str, Containers]) -> Service:
+    there = containers.get(str(service["server"]), Containers(by_name={}, unreachable="no server"))
+    reason = there.unreachable or unhealthy(
+        there.by_name.get(str(service["container"])), str(service["image"])
+    )
+    return Service(
+        name=str(service["name"]),
+        kind=str(service["kind"]),
+        slot=service.get("slot"),
+        image=str(service["image"]),
+        url=service.get("url"),
+        server=str(service["server"]),
+        container=str(service["container"]),
+        healthy=not reason,
+        reason=reason,
+    )
+
+
+def unhealthy(container: Mapping[str, Any] | None, image: str) -> str:
+    """Why a container is not healthy; empty when it is."""
+    if container is None:
+        return "has no container"
+    state = cast("Mapping[str, Any]", container["state"])
+    if not state.get("Running"):
+        code = state.get("ExitCode", "?")
+        return (
+            f"{state.get('Status', 'stopped')} (exit code {code}) {state.get('Error', '')}".strip()
+        )
+    if container["image"] != image:
+        return f"runs {container['image']} instead of {image}"
+    health = cast("Mapping[str, Any]", state.get("Health") or {})
+    if not health:
+        return "has no health check"
+    if health.get("Status") != "healthy":
+        log = cast("list[Mapping[str, Any]]", health.get("Log") or [])
+        said = str(log[-1].get("Output", "")).strip() if log else ""
+        return f"{health.get('Status')}: {said[:200]}" if said else str(health.get("Status"))
+    return ""
+
+
+def _ask(server: Mapping[str, Any]) -> Containers:
+    address = f"{server['user']}@{server['ipv4']}"
+    try:
+        done = subprocess.run(
+            ["ssh", *map(str, server["ssh_options"]), address, _QUESTION],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Containers(by_name={}, unreachable=f"server does not answer ({address})")
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        return Containers(by_name={}, unreachable=f"server cannot be asked: {said[0]}")
+    return Containers(by_name=parsed(done.stdout))
+
+
+def parsed(told: str) -> dict[str, Mapping[str, Any]]:
+    """The containers by name, from one line of JSON each."""
+    lines = [cast("dict[str, Any]", json.loads(line)) for line in told.splitlines() if line]
+    return {str(line["name"]).removeprefix("/"): line for line in lines}

@@ -1,0 +1,45 @@
+"""`manacore preview`: what an `up` would change."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from ops import console
+from ops.failures import told
+from ops.options import AsJson, Local, Parallel, Stack
+from ops.progress import Progress, resource
+from ops.session import PARALLEL, Session
+from ops.target import Target
+
+
+def preview(
+    stack: Stack = "staging",
+    as_json: AsJson = False,
+    local: Local = False,
+    parallel: Parallel = PARALLEL,
+) -> None:
+    """Show what an up would change, and touch nothing."""
+    with told():
+        session = Session(Target.of(stack, local=local))
+        opened = session.stack()
+        found = session.run(
+            "preview",
+            lambda out, event: opened.preview(
+                parallel=parallel, color="never", on_output=out, on_event=event
+            ),
+        )
+    show(found, as_json=as_json)
+
+
+def show(found: Progress, *, as_json: bool) -> None:
+    """Print the planned changes."""
+    if as_json:
+        planned = [{"urn": urn, "op": op} for urn, op in found.planned.items()]
+        console.answer({"changes": found.changes, "resources": planned})
+        return
+    if not found.changes:
+        console.out.print(f"No changes ({found.summary.get('same', 0)} resources).")
+        return
+    for urn, op in found.planned.items():
+        console.out.print(f"  {op:<20} {escape(resource(urn))}")
+    console.out.print(", ".join(f"{count} to {kind}" for kind, count in found.changes.items()))

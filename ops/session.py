@@ -1,0 +1,133 @@
+"""The engine, driven by the Automation API with the program in this process."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from pulumi import automation as auto
+from pulumi.automation.events import EngineEvent
+
+from catalog import InvalidInputError
+from ops.failures import InvalidInput, OpsError
+from ops.progress import Progress
+from ops.target import Target
+
+PARALLEL = 64
+Program = Callable[[], None]
+
+
+# An operation of a stack, given what takes its output lines and its events.
+Verb = Callable[[Callable[[str], object], Callable[[EngineEvent], object]], object]
+
+
+@dataclass
+class Session:
+    """One stack, opened; each verb logs in full and reports in brief."""
+
+    target: Target
+    program: Program | None = None
+    refused: list[InvalidInputError] = field(default_factory=list[InvalidInputError])
+
+    def stack(self) -> auto.Stack:
+        """The stack in its backend, made when it is not there yet.
+
+        Raises `OpsError` when the backend cannot be used.
+        """
+        try:
+            workspace = auto.LocalWorkspace(
+                work_dir=str(self.target.folder),
+                program=self._run_program,
+                env_vars=dict(self.target.variables),
+                pulumi_command=engine_command(self.target.engine),
+            )
+            return auto.Stack.create_or_select(self.target.stack, workspace)
+        except auto.CommandError as error:
+            raise OpsError(
+                f"The stack {self.target.stack} cannot be opened.", backend_lines(str(error))
+            ) from error
+
+    def run(self, name: str, verb: Verb) -> Progress:
+        """Run a verb; raises `InvalidInput` or `OpsError` with what failed, by resource."""
+        log = self._log(name)
+        progress = Progress(name)
+        with log.open("w") as out, progress:
+
+            def on_output(line: str) -> None:
+                out.write(line + "\n")
+
+            try:
+                verb(on_output, progress.take)
+            except auto.ConcurrentUpdateError as error:
+                raise locked(self.target, str(error)) from error
+            except auto.CommandError as error:
+                out.write(str(error))
+                if self.refused:
+                    raise InvalidInput([str(p) for p in self.refused[0].problems]) from error
+                lines = progress.failures or error_lines(str(error))
+                raise OpsError(f"{name} of {self.target.stack} failed:", lines, log) from error
+        return progress
+
+    def _run_program(self) -> None:
+        program = self.program
+        if program is None:
+            from stacks.program import program as composed  # noqa: PLC0415 - heavy, and not for every verb
+
+            program = composed
+        try:
+            program()
+        except InvalidInputError as error:
+            self.refused.append(error)
+            raise
+
+    def _log(self, name: str) -> Path:
+        self.target.logs.mkdir(parents=True, exist_ok=True)
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        return self.target.logs / f"{self.target.stack}-{name}-{stamp}.log"
+
+
+def outputs(stack: auto.Stack) -> dict[str, Any]:
+    """The stack's outputs as plain values."""
+    return {name: cast("Any", output.value) for name, output in stack.outputs().items()}
+
+
+def locked(target: Target, told: str) -> OpsError:
+    """Another update runs (or its lock was left on a backend where that cannot be told)."""
+    lines = [line.strip() for line in told.splitlines() if "created by" in line.lower()]
+    return OpsError(
+        f"Another update of {target.stack} runs.",
+        [*lines, f"If it does not: pulumi cancel --stack {target.stack}"],
+    )
+
+
+def error_lines(told: str) -> list[str]:
+    """What the engine said went wrong, without its progress and our traceback."""
+    found = [
+        re.sub(r"^\s*(error:)?\s*", "", line)
+        for line in told.splitlines()
+        if "error:" in line.lower()
+    ]
+    return _unique(found)[:20] or ["the engine gave no reason"]
+
+
+def backend_lines(told: str) -> Sequence[str]:
+    """The engine's reason, with the remedy for what is commonly missing."""
+    lines = error_lines(told)
+    if "passphrase" in told:
+        lines.append("Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE.")
+    return lines
+
+
+def _unique(lines: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(line for line in lines if line))
+
+
+def engine_command(engine: Path) -> auto.PulumiCommand:
+    """The Automation API's handle of this engine, which it only finds on PATH."""
+    os.environ["PATH"] = f"{engine.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return auto.PulumiCommand(skip_version_check=True)

@@ -1,0 +1,74 @@
+"""`manacore up`: make the clouds what the program says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from localcloud import engine, stack_config
+from localcloud.cloud import LocalCloud
+from localcloud.docker_daemon import DaemonError
+from localcloud.home import Home
+from localcloud.processes import NotReadyError
+from localcloud.steps import Steps
+from ops import console, converge, status
+from ops.failures import OpsError, told
+from ops.options import AsJson, Local, Parallel, Stack
+from ops.session import PARALLEL, Session
+from ops.target import Target
+
+Refresh = Annotated[bool, typer.Option("--refresh", help="Read every resource's state first.")]
+
+
+def up(
+    stack: Stack = "staging",
+    as_json: AsJson = False,
+    local: Local = False,
+    parallel: Parallel = PARALLEL,
+    refresh: Refresh = False,
+) -> None:
+    """Bring the stack up; with --local, the local cloud first."""
+    steps = Steps.taken_over()
+    with told():
+        if local:
+            bring_up(LocalCloud(Home.from_environment(), steps), stack)
+        target = Target.of(stack, local=local)
+        session = Session(target)
+        with steps.step(f"pulumi up of {stack}"):
+            opened = session.stack()
+            converge.recover(opened, target)
+            made = session.run(
+                "up",
+                lambda out, event: opened.up(
+                    parallel=parallel, color="never", refresh=refresh, on_output=out, on_event=event
+                ),
+            )
+        with steps.step("health"):
+            found = status.awaited(opened, seconds=120)
+    if as_json:
+        console.answer({"changes": made.changes, **status.document(found)})
+    else:
+        console.note(steps.table())
+        status.show(found)
+    if not status.all_healthy(found):
+        raise typer.Exit(1)
+
+
+def bring_up(cloud: LocalCloud, stack: str) -> None:
+    """Bring the local cloud up, with its failures told in our way."""
+    # Heavy, and only here.
+    from localcloud.images.model import ImageError  # noqa: PLC0415
+    from localcloud.machines.machine import MachineError  # noqa: PLC0415
+
+    try:
+        cloud.up(stack)
+    except (
+        engine.EngineError,
+        stack_config.StackConfigError,
+        DaemonError,
+        NotReadyError,
+        ImageError,
+        MachineError,
+    ) as error:
+        raise OpsError("The local cloud did not come up:", str(error).splitlines()) from error
