@@ -19,7 +19,7 @@ from localcloud.credentials import Credentials
 from localcloud.docker_daemon import LABEL, DockerDaemon
 from localcloud.home import Home
 from localcloud.preflight import EMULATOR_PORTS, PROVIDER_PORTS
-from localcloud.processes import Process
+from localcloud.processes import NotReadyError, Process
 from localcloud.stack_config import StackConfig
 from localcloud.steps import Steps
 
@@ -199,6 +199,11 @@ class LocalCloud:
             process.await_ready(lambda: all(_answers(port) for port in ports), READY_SECONDS)
             return
         process.stop()
+        if taken := [str(port) for port in ports if _answers(port)]:
+            raise NotReadyError(
+                f"{process.name}: something else answers on 127.0.0.1:{', '.join(taken)}; "
+                f"find it with ss -ltnp 'sport = :{taken[0]}' and end it"
+            )
         environment = {**os.environ, **variables, "PYTHONPATH": str(self.root)}
         process.start([sys.executable, *arguments], environment)
         process.await_ready(lambda: all(_answers(port) for port in ports), READY_SECONDS)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pulumi import automation as auto
 from pulumi.automation.events import EngineEvent
@@ -93,7 +93,7 @@ class Session:
 
 def outputs(stack: auto.Stack) -> dict[str, Any]:
     """The stack's outputs as plain values."""
-    return {name: cast("Any", output.value) for name, output in stack.outputs().items()}
+    return {name: output.value for name, output in stack.outputs().items()}
 
 
 def locked(target: Target, told: str) -> OpsError:

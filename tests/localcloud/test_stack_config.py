@@ -1,0 +1,93 @@
+"""The configuration of a stack for the local cloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalog import load_catalog
+from localcloud.credentials import Credentials
+from localcloud.stack_config import StackConfig, overlaid, seed
+
+ROOT = Path(__file__).parents[2]
+
+
+def credentials(folder: Path) -> Credentials:
+    made = Credentials(folder / "keys")
+    made.ensure()
+    return made
+
+
+def test_credentials_are_made_once_and_only_the_owner_reads_them(tmp_path: Path) -> None:
+    made = credentials(tmp_path)
+    before = (made.tokens(), made.public_key, made.service_secrets(["STRIPE_SECRET_KEY"]))
+    made.ensure()
+    assert (made.tokens(), made.public_key, made.service_secrets(["STRIPE_SECRET_KEY"])) == before
+    assert made.public_key.startswith("ssh-ed25519 ")
+    assert all(
+        file.stat().st_mode & 0o077 == 0 for file in made.folder.glob("*") if file.suffix != ".pub"
+    )
+
+
+def test_the_committed_configuration_is_kept_but_for_what_is_local(tmp_path: Path) -> None:
+    made = credentials(tmp_path)
+    committed: dict[str, Any] = {
+        "encryptionsalt": "v1:theirs",
+        "config": {
+            "manacore:servers": {"main": {"type": "ccx33"}},
+            "manacore:ssh": {"keys": {"team": "ssh-ed25519 AAAA"}, "sources": ["10.0.0.0/8"]},
+            "manacore:secrets": {"X": {"secure": "v1:theirs"}},
+        },
+    }
+    local = overlaid(committed, made)
+    assert local["config"]["manacore:servers"] == committed["config"]["manacore:servers"]
+    ssh = local["config"]["manacore:ssh"]
+    assert ssh["keys"] == {"local": made.public_key}
+    assert ssh["sources"] == ["10.0.0.0/8"]
+    assert "encryptionsalt" not in local, "the team's secrets cannot be read here"
+    assert "manacore:secrets" not in local["config"]
+    assert local["config"]["manacore:tls"]["issuer"] == "internal"
+
+
+def test_the_files_are_written_outside_the_tree_and_point_into_it(tmp_path: Path) -> None:
+    config = StackConfig(
+        stack="staging", root=ROOT, folder=tmp_path / "staging", credentials=credentials(tmp_path)
+    )
+    config.write()
+    project = yaml.safe_load((config.folder / "Pulumi.yaml").read_text())
+    assert project["main"] == str(ROOT)
+    assert project["name"] == "manacore"
+
+
+def test_writing_again_keeps_what_was_encrypted(tmp_path: Path) -> None:
+    config = StackConfig(
+        stack="staging", root=ROOT, folder=tmp_path / "staging", credentials=credentials(tmp_path)
+    )
+    config.write()
+    content = yaml.safe_load(config.file.read_text())
+    content["encryptionsalt"] = "v1:ours"
+    content["config"]["manacore:secrets"] = {"A": {"secure": "v1:x"}}
+    config.file.write_text(yaml.safe_dump(content))
+    config.write()
+    assert yaml.safe_load(config.file.read_text()) == content
+
+
+def test_the_vendors_know_the_zones_and_repositories_of_every_stack() -> None:
+    known = seed(ROOT)
+    for stack in ("staging", "production"):
+        config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        zones = config["manacore:cloudflare"]["zones"]
+        assert {"name": next(iter(zones)), "id": next(iter(zones.values()))} in known["cloudflare"][
+            "zones"
+        ]
+        assert config["manacore:github"]["repository"] in known["github"]["repositories"]
+
+
+def test_every_secret_of_the_catalogue_gets_a_value(tmp_path: Path) -> None:
+    names = sorted(load_catalog().secret_names)
+    assert "STRIPE_SECRET_KEY" in names
+    values = credentials(tmp_path).service_secrets(names)
+    assert sorted(values) == names
+    assert len(set(values.values())) == len(names), "no two are the same"
