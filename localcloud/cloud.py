@@ -216,6 +216,8 @@ class LocalCloud:
         if found is None:
             raise engine.EngineError("the engine is gone; run make up again")
         self.home.state.mkdir(parents=True, exist_ok=True)
+        # Where shared ssh connections live; without it OpenSSH ends with an error.
+        (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
         config = self._config(stack)
         config.write()
         variables = {k: v for k, v in self.variables(stack).items() if k != "PULUMI_STACK"}
