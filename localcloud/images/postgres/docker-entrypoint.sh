@@ -58,8 +58,9 @@ if [[ ! -s $PGDATA/PG_VERSION ]]; then
     printf '\nhost all all all %s\n' "$method" >>"$PGDATA/pg_hba.conf"
 
     # Only the local socket while the scripts run: nobody meets a half-made database.
-    PGUSER=$POSTGRES_USER pg_ctl -D "$PGDATA" -w -s start \
-        -o "$(printf '%q ' "${@:2}") -c listen_addresses='' -p 5432"
+    options="-c listen_addresses='' -p 5432"
+    [[ $# -eq 1 ]] || options="$(printf '%q ' "${@:2}") $options"
+    PGUSER=$POSTGRES_USER pg_ctl -D "$PGDATA" -w -s -o "$options" start
     export PGPASSWORD=$POSTGRES_PASSWORD
     run_sql() {
         psql --set ON_ERROR_STOP=1 --no-psqlrc --quiet --username "$POSTGRES_USER" "$@"

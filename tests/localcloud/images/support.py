@@ -80,6 +80,7 @@ class Bench:
 
     network: str = field(default_factory=lambda: f"images-{uuid.uuid4().hex[:8]}")
     containers: list[str] = field(default_factory=list[str])
+    images: set[str] = field(default_factory=set[str])
 
     def open(self) -> None:
         """Make the network."""
@@ -90,6 +91,8 @@ class Bench:
         for name in self.containers:
             docker("rm", "--force", "--volumes", name, check=False)
         docker("network", "rm", self.network, check=False)
+        for reference in self.images:
+            docker("rmi", reference, check=False)
 
     def start(
         self,
@@ -103,6 +106,7 @@ class Bench:
         reference = f"manacore-test/{name}:{image.digest[7:19]}"
         if not docker("images", "--quiet", reference).strip():
             load(image, reference)
+        self.images.add(reference)
         full = f"{self.network}-{name}"
         self.containers.append(full)
         variables = [f"--env={key}={value}" for key, value in (environment or {}).items()]
