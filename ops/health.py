@@ -7,13 +7,16 @@ import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
-# One question per server, however many containers it has.
+# One question per server, however many containers it has. Containers name their image by its
+# id, so the ids of the names are asked for as well.
+_CONTAINER = '{"name":{{json .Name}},"id":{{json .Image}},"state":{{json .State}}}'
+_IMAGE = '{"reference":"{{.Repository}}:{{.Tag}}","id":{{json .ID}}}'
 _QUESTION = (
     "docker ps --all --quiet | xargs --no-run-if-empty docker inspect --format "
-    + shlex.quote('{"name":{{json .Name}},"image":{{json .Config.Image}},"state":{{json .State}}}')
+    + f"{shlex.quote(_CONTAINER)}; docker image ls --no-trunc --format {shlex.quote(_IMAGE)}"
 )
 _PATIENCE_SECONDS = 60
 
@@ -52,6 +55,7 @@ class Containers:
     """What a server's Docker told: its containers by name, or why it could not be asked."""
 
     by_name: Mapping[str, Mapping[str, Any]]
+    images: Mapping[str, str] = field(default_factory=dict[str, str])
     unreachable: str = ""
 
 
@@ -73,7 +77,7 @@ def judge(
 def _judged(service: Mapping[str, Any], containers: Mapping[str, Containers]) -> Service:
     there = containers.get(str(service["server"]), Containers(by_name={}, unreachable="no server"))
     reason = there.unreachable or unhealthy(
-        there.by_name.get(str(service["container"])), str(service["image"])
+        there.by_name.get(str(service["container"])), str(service["image"]), there.images
     )
     return Service(
         name=str(service["name"]),
@@ -88,8 +92,8 @@ def _judged(service: Mapping[str, Any], containers: Mapping[str, Containers]) ->
     )
 
 
-def unhealthy(container: Mapping[str, Any] | None, image: str) -> str:
-    """Why a container is not healthy; empty when it is."""
+def unhealthy(container: Mapping[str, Any] | None, image: str, images: Mapping[str, str]) -> str:
+    """Why a container is not healthy; empty when it is. `images` has the ids of the names."""
     if container is None:
         return "has no container"
     state = cast("Mapping[str, Any]", container["state"])
@@ -98,8 +102,9 @@ def unhealthy(container: Mapping[str, Any] | None, image: str) -> str:
         return (
             f"{state.get('Status', 'stopped')} (exit code {code}) {state.get('Error', '')}".strip()
         )
-    if container["image"] != image:
-        return f"runs {container['image']} instead of {image}"
+    if container["id"] != images.get(short(image)):
+        others = [name for name, identity in images.items() if identity == container["id"]]
+        return f"runs {others[0] if others else container['id']} instead of {image}"
     health = cast("Mapping[str, Any]", state.get("Health") or {})
     if not health:
         return "has no health check"
@@ -126,10 +131,18 @@ def _ask(server: Mapping[str, Any]) -> Containers:
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         return Containers(by_name={}, unreachable=f"server cannot be asked: {said[0]}")
-    return Containers(by_name=parsed(done.stdout))
+    return parsed(done.stdout)
 
 
-def parsed(told: str) -> dict[str, Mapping[str, Any]]:
-    """The containers by name, from one line of JSON each."""
+def parsed(told: str) -> Containers:
+    """The containers and images by name, from one line of JSON each."""
     lines = [cast("dict[str, Any]", json.loads(line)) for line in told.splitlines() if line]
-    return {str(line["name"]).removeprefix("/"): line for line in lines}
+    return Containers(
+        by_name={str(line["name"]).removeprefix("/"): line for line in lines if "name" in line},
+        images={str(line["reference"]): line["id"] for line in lines if "reference" in line},
+    )
+
+
+def short(reference: str) -> str:
+    """An image's name as Docker lists it: without Docker Hub's own host and folder."""
+    return reference.removeprefix("docker.io/").removeprefix("library/")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ops.health import Containers, judge, parsed, unhealthy
+from ops.health import Containers, judge, parsed, short, unhealthy
 from ops.status import all_healthy, document
 
 IMAGE = "ghcr.io/wuesteon/chat-backend:main-4f1c2ab"
+OTHER = "ghcr.io/wuesteon/chat-backend:latest"
+IMAGES = {IMAGE: f"sha256:{IMAGE}", OTHER: f"sha256:{OTHER}"}
 SERVICE: dict[str, Any] = {
     "name": "chat-backend",
     "kind": "nestjs",
@@ -25,27 +27,33 @@ def container(
 ) -> dict[str, Any]:
     health = {"Status": status, "Log": [{"Output": "connection refused\n"}]}
     state = {"Running": running, "Status": "exited", "ExitCode": 137, "Health": health}
-    return {"name": "/chat-backend-blue", "image": image, "state": state}
+    return {"name": "/chat-backend-blue", "id": f"sha256:{image}", "state": state}
 
 
 def test_a_running_container_with_a_passing_check_is_healthy() -> None:
-    assert unhealthy(container(), IMAGE) == ""
+    assert unhealthy(container(), IMAGE, IMAGES) == ""
 
 
 def test_what_is_wrong_is_said_in_words() -> None:
-    assert unhealthy(None, IMAGE) == "has no container"
-    assert "exit code 137" in unhealthy(container(running=False), IMAGE)
-    assert unhealthy(container("unhealthy"), IMAGE) == "unhealthy: connection refused"
-    assert unhealthy(container("starting"), IMAGE).startswith("starting")
+    assert unhealthy(None, IMAGE, IMAGES) == "has no container"
+    assert "exit code 137" in unhealthy(container(running=False), IMAGE, IMAGES)
+    assert unhealthy(container("unhealthy"), IMAGE, IMAGES) == "unhealthy: connection refused"
+    assert unhealthy(container("starting"), IMAGE, IMAGES).startswith("starting")
 
 
 def test_another_version_than_the_ledgers_is_not_healthy() -> None:
-    assert "instead of" in unhealthy(container(image="ghcr.io/wuesteon/chat-backend:latest"), IMAGE)
+    assert unhealthy(container(image=OTHER), IMAGE, IMAGES) == f"runs {OTHER} instead of {IMAGE}"
+
+
+def test_an_image_of_docker_hub_is_known_by_its_short_name() -> None:
+    assert short("docker.io/library/postgres:16.15") == "postgres:16.15"
+    assert short("docker.io/prom/prometheus:v3.5.0") == "prom/prometheus:v3.5.0"
+    assert short(IMAGE) == IMAGE
 
 
 def test_a_container_without_a_check_is_not_called_healthy() -> None:
-    bare = {"name": "/x", "image": IMAGE, "state": {"Running": True}}
-    assert unhealthy(bare, IMAGE) == "has no health check"
+    bare = {"name": "/x", "id": f"sha256:{IMAGE}", "state": {"Running": True}}
+    assert unhealthy(bare, IMAGE, IMAGES) == "has no health check"
 
 
 def test_a_server_that_cannot_be_asked_makes_all_its_services_unhealthy() -> None:
@@ -56,8 +64,9 @@ def test_a_server_that_cannot_be_asked_makes_all_its_services_unhealthy() -> Non
 
 
 def test_the_answer_for_programs_has_the_count_and_every_service() -> None:
-    told = "\n".join([json.dumps(container()), ""])
-    found = judge([SERVICE], {"main": Containers(by_name=parsed(told))})
+    image = {"reference": IMAGE, "id": IMAGES[IMAGE]}
+    told = "\n".join([json.dumps(container()), json.dumps(image), ""])
+    found = judge([SERVICE], {"main": parsed(told)})
     assert document(found) == {
         "healthy": 1,
         "total": 1,
