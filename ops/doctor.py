@@ -114,8 +114,8 @@ def _machine(home: Home, cloud: LocalCloud, stack: str, *, local: bool) -> Itera
     )
     if not local:
         return
-    ports = preflight.PORTS if cloud.is_up(stack) else ()
-    found = preflight.problems(preflight.Machine.of_here(home, ports), home)
+    own = preflight.PORTS if cloud.is_up(stack) else ()
+    found = preflight.problems(preflight.Machine.of_here(home, own), home)
     if not found:
         yield Finding(what="machine", ok=True, detail="root, memory, disk, ports, cgroups")
     for problem in found:

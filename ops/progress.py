@@ -106,9 +106,10 @@ class Progress:
 
 def resource(urn: str) -> str:
     """A resource as a person knows it: its name and type."""
-    kind, _, name = urn.partition("::pulumi:providers:")[0].rpartition("::")
-    token = kind.rpartition("::")[2].rpartition("$")[2]
-    return f"{name} ({token})"
+    parts = urn.split("::", 3)
+    if len(parts) < 4:
+        return urn
+    return f"{parts[3]} ({parts[2].rpartition('$')[2]})"
 
 
 def plain(text: str) -> str:

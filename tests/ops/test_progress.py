@@ -21,6 +21,8 @@ def step(op: str, urn: str = URN) -> dict[str, Any]:
 
 def test_a_resource_is_named_as_a_person_knows_it() -> None:
     assert resource(URN) == "edge (docker:index/container:Container)"
+    provider = "urn:pulumi:staging::manacore::pulumi:providers:github::github"
+    assert resource(provider) == "github (pulumi:providers:github)"
 
 
 def test_what_is_done_is_counted_and_what_is_not_is_under_way() -> None:
