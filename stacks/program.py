@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from stacks.policy import Policy
 from stacks.price import monthly_price
 from stacks.providers import providers
 from stacks.server import METRICS_HERE, METRICS_PORT, Inputs, ServerStack, role_of
-from stacks.settings import Role, Settings, load_settings, raw_config
+from stacks.settings import Role, Settings, load_settings, raw_config, unencrypted
 from stacks.vault import Vault
 
 ROOT = Path(__file__).parent.parent
@@ -40,9 +41,17 @@ class Loaded:
     ledger: Ledger
 
 
-def load(stack: str, raw: dict[str, object], root: Path = ROOT) -> Loaded:
-    """Read and check everything. Raises `InvalidInputError` with all problems at once."""
-    problems: list[Problem] = []
+def load(
+    stack: str,
+    raw: dict[str, object],
+    root: Path = ROOT,
+    found: Sequence[Problem] = (),
+) -> Loaded:
+    """Read and check everything. Raises `InvalidInputError` with all problems at once.
+
+    `found` are problems that somebody noticed before.
+    """
+    problems = list(found)
     file = f"Pulumi.{stack}.yaml"
     if stack not in POLICIES:
         raise InvalidInputError(
@@ -54,11 +63,8 @@ def load(stack: str, raw: dict[str, object], root: Path = ROOT) -> Loaded:
                 )
             ]
         )
-    try:
-        catalog = load_catalog(root / "catalog" / "services")
-    except InvalidInputError as error:
-        # Settings and ledger are checked against the catalogue: without it they cannot be.
-        raise InvalidInputError(error.problems) from error
+    # Settings and ledger are checked against the catalogue: without it they cannot be.
+    catalog = load_catalog(root / "catalog" / "services")
     settings: Settings | None = None
     ledger: Ledger | None = None
     try:
@@ -163,5 +169,6 @@ def _containers(inputs: Inputs, machines: dict[str, Machine]) -> None:
 def program() -> None:
     """Run the stack that the engine selected."""
     stack = pulumi.get_stack()
-    for name, value in compose(load(stack, raw_config())).items():
+    loaded = load(stack, raw_config(), found=unencrypted(f"Pulumi.{stack}.yaml"))
+    for name, value in compose(loaded).items():
         pulumi.export(name, value)

@@ -14,7 +14,12 @@ from typing import Annotated, Any, Literal, cast
 
 import idna
 import yaml
-from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.config import (
+    CONFIG,
+    get_config_env,
+    get_config_secret_keys_env,
+    is_config_secret,
+)
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -209,6 +214,22 @@ def raw_config(project: str = PROJECT) -> dict[str, object]:
         for key, value in flat.items()
         if key.startswith(prefix)
     }
+
+
+def unencrypted(file: str, project: str = PROJECT) -> list[Problem]:
+    """Secrets that stand in the configuration as plain text."""
+    encrypted = {*get_config_secret_keys_env()}
+    return [
+        Problem(
+            path=f"{file}: {key}",
+            message="is not encrypted",
+            remedy=f"pulumi config set --secret --path '{key}.<name>'",
+        )
+        for key in ("secrets", "registries")
+        if raw_config(project).get(key)
+        and f"{project}:{key}" not in encrypted
+        and not is_config_secret(f"{project}:{key}")
+    ]
 
 
 def _decode(value: object) -> object:

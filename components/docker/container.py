@@ -84,6 +84,7 @@ class ContainerArgs:
     depends_on: Sequence[pulumi.Resource] = ()
 
 
+_NEVER_UPDATED = ("healthcheck", "init", "tmpfs")
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 
 
@@ -97,7 +98,10 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
     options = pulumi.ResourceOptions.merge(
         args.host.options(parent),
         pulumi.ResourceOptions(
-            depends_on=list(args.depends_on), ignore_changes=list(args.ignore_changes)
+            depends_on=list(args.depends_on),
+            ignore_changes=list(args.ignore_changes),
+            # The provider takes these changes for an update, and then tells the daemon nothing.
+            replace_on_changes=[p for p in _NEVER_UPDATED if p not in args.ignore_changes],
         ),
     )
     env = resolved(args.env).apply(
@@ -121,7 +125,8 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
         memory=args.runtime.memory,
         # Equal to memory: no swap. Left out, the provider finds a difference at every preview.
         memory_swap=args.runtime.memory,
-        cpus=f"{args.runtime.cpus:g}",
+        # "1.0", as the provider reads it back: "1" would differ at every preview.
+        cpus=str(float(args.runtime.cpus)),
         log_driver="json-file",
         log_opts=LOG_OPTIONS,
         restart="unless-stopped",

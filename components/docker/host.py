@@ -100,7 +100,7 @@ class Host(Component):
         self.provider = docker.Provider(
             f"{name}-docker",
             host=self.url,
-            ssh_opts=self.ssh_options,
+            ssh_opts=self.target.apply(lambda target: target.shared_options),
             registry_auth=[
                 docker.ProviderRegistryAuthArgs(
                     address=registry, username=login.username, password=login.password

@@ -42,13 +42,24 @@ class SshTarget:
             "ConnectTimeout=10",
             "ServerAliveInterval=5",
             "ServerAliveCountMax=3",
-            "ControlMaster=auto",
-            f"ControlPath=~/.ssh/manacore-{self.server_id}-%C",
-            "ControlPersist=60",
             "LogLevel=ERROR",
         ]
-        return [part for setting in settings for part in ("-o", setting)]
+        return _flags(settings)
+
+    @property
+    def shared_options(self) -> list[str]:
+        """Options for a client that connects often: all its sessions share one connection.
+
+        Not for single commands: the connection stays open in the background with their standard
+        error, and whoever reads that to its end would wait for minutes.
+        """
+        socket = f"ControlPath=~/.ssh/manacore-{self.server_id}-%C"
+        return [*self.options, *_flags(["ControlMaster=auto", socket, "ControlPersist=60"])]
 
     def command(self, remote: str) -> str:
         """The shell line that runs `remote` on the server."""
         return shlex.join(["ssh", *self.options, f"{self.user}@{self.address}", remote])
+
+
+def _flags(settings: list[str]) -> list[str]:
+    return [part for setting in settings for part in ("-o", setting)]

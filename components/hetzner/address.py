@@ -35,7 +35,6 @@ class Address(Component):
             f"{name}-ipv4",
             name=f"{name}-ipv4",
             type="ipv4",
-            assignee_type="server",
             location=args.location,
             # It outlives its server: names point to it.
             auto_delete=False,

@@ -77,7 +77,9 @@ def test_every_public_host_has_a_record_a_route_and_a_probe(plan: Plan) -> None:
     assert hosts == records == routed
     scrape = json.loads(bundle(recorder, "prometheus-config-files")["prometheus.yml"])
     public = next(j for j in scrape["scrape_configs"] if j["job_name"] == "public")
-    probed = {urlsplit(target).hostname for target in public["static_configs"][0]["targets"]}
+    probed: set[str | None] = {
+        urlsplit(str(target)).hostname for target in public["static_configs"][0]["targets"]
+    }
     assert hosts == probed
 
 
@@ -118,7 +120,7 @@ def test_every_container_is_hardened(plan: Plan) -> None:
         inputs, name = container.inputs, container.inputs["name"]
         assert inputs["readOnly"] is True, name
         assert inputs["capabilities"]["drops"] == ["ALL"], name
-        expected = ["NET_BIND_SERVICE"] if name == "edge" else []
+        expected = ["CAP_NET_BIND_SERVICE"] if name == "edge" else []
         assert inputs["capabilities"]["adds"] == expected, name
         assert inputs["securityOpts"] == ["no-new-privileges:true"], name
         assert inputs["memory"] == inputs["memorySwap"], name

@@ -10,7 +10,7 @@ import pytest
 
 from catalog import InvalidInputError, load_catalog
 from stacks.program import load
-from stacks.settings import Role, load_settings, raw_config
+from stacks.settings import Role, load_settings, raw_config, unencrypted
 from tests.support.platform import raw
 
 SERVER = {"type": "ccx33", "roles": ["edge", "app", "data", "monitoring"], "volume": 40}
@@ -110,3 +110,11 @@ def test_the_engines_configuration_is_read_with_objects_decoded() -> None:
         {"manacore:network": "10.1.0.0/16", "manacore:ssh": json.dumps({"keys": {}}), "x:y": "z"}
     )
     assert raw_config() == {"network": "10.1.0.0/16", "ssh": {"keys": {}}}
+
+
+def test_a_secret_in_plain_text_is_refused() -> None:
+    config = {"manacore:secrets": json.dumps({"A": "b"})}
+    pulumi.runtime.set_all_config(config)
+    assert [p.path for p in unencrypted("file")] == ["file: secrets"]
+    pulumi.runtime.set_all_config(config, ["manacore:secrets"])
+    assert unencrypted("file") == []

@@ -22,9 +22,13 @@ def test_the_host_key_is_pinned_and_nothing_else_is_believed() -> None:
 
 def test_a_rebuilt_server_is_not_reached_through_its_predecessors_connection() -> None:
     def socket(target: SshTarget) -> str:
-        return next(o for o in target.options if o.startswith("ControlPath="))
+        return next(o for o in target.shared_options if o.startswith("ControlPath="))
 
     assert socket(TARGET) != socket(replace(TARGET, server_id="43"))
+
+
+def test_single_commands_leave_no_connection_behind() -> None:
+    assert not any("Control" in option for option in TARGET.options)
 
 
 def test_the_identity_is_only_named_when_it_is_given() -> None:

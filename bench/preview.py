@@ -1,0 +1,61 @@
+"""What a preview of an unchanged stack costs, beside the engine's floor for as many resources.
+
+    .venv/bin/python -m bench.preview [staging|production]
+
+Needs the local cloud with the stack up (`make up`). The program's own part is the CPU time of the
+process that imports and runs it (engine and providers are other processes). The floor is a program of
+as many resources of the cheapest kind, in the same engine, in the same run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS = 3
+LIMIT_SECONDS = 2.0
+
+
+def main() -> int:
+    """Measure both, print them and their ratio; 1 when the program's part is over its limit."""
+    stack = sys.argv[1] if len(sys.argv) > 1 else "staging"
+    own = [_child("platform", stack) for _ in range(RUNS)]
+    count = int(own[0]["resources"])
+    floor = [_child("floor", stack, str(count)) for _ in range(RUNS)]
+    best, least = min(own, key=_cpu), min(floor, key=_cpu)
+    print(f"preview of {stack}, {count} resources, unchanged; best of {RUNS}")
+    print(f"  program's own part: {best['cpu']:.2f} s of CPU, {best['wall']:.2f} s in all")
+    print(f"  engine's floor:     {least['cpu']:.2f} s of CPU, {least['wall']:.2f} s in all")
+    print(f"  ratio of the whole: {best['wall'] / least['wall']:.2f}")
+    if any(found["changes"] for found in own):
+        print("  the preview is not empty: bring the stack up first")
+        return 1
+    print(f"  limit: {LIMIT_SECONDS:.0f} s of CPU for the program's own part")
+    return 0 if best["cpu"] <= LIMIT_SECONDS else 1
+
+
+def _cpu(found: dict[str, Any]) -> float:
+    return float(found["cpu"])
+
+
+def _child(what: str, stack: str, *arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.preview_child", what, stack, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ,
+    )
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
