@@ -39,6 +39,8 @@ class Session:
 
         Raises `OpsError` when the backend cannot be used.
         """
+        # The program runs in this process, and SDKs take defaults from its environment.
+        os.environ.update(self.target.variables)
         # OpenSSH ends, rather than going on alone, when it cannot make its shared connection here.
         (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
         try:

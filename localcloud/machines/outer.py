@@ -71,7 +71,8 @@ def ensure_public_network() -> None:
             "network", "create", "--label", LABEL, "--driver", "bridge",
             "--subnet", PUBLIC_RANGE, "--gateway", PUBLIC_GATEWAY, PUBLIC_NETWORK,
         )  # fmt: skip
-    except MachineError as error:
-        # Made by another thread in the meantime.
-        if "already exists" not in str(error):
+    except MachineError:
+        # Made by another thread in the meantime: the daemon then says that it exists, or that its
+        # range overlaps, depending on how far the other one is.
+        if not exists("network", PUBLIC_NETWORK):
             raise

@@ -86,18 +86,21 @@ class RepositoryEnvironment(Resource[Client]):
         ctx.client.delete(_address(ctx, state["repository"], environment))
 
     def _put(self, ctx: Context[Client], inputs: Values) -> None:
-        reviewers = inputs.get("reviewers") or []
-        policy = inputs.get("deploymentBranchPolicy")
+        given: list[dict[str, list[int]]] = inputs.get("reviewers") or []
+        policy: Values | None = inputs.get("deploymentBranchPolicy")
+        reviewers = [
+            {"type": kind, "id": number}
+            for entry in given
+            for kind, key in (("Team", "teams"), ("User", "users"))
+            for number in entry.get(key, [])
+        ]
+        # What the program does not ask for is left out: where a plan lacks required reviewers,
+        # GitHub refuses the mere presence of their fields.
         body = {
-            "wait_timer": inputs.get("waitTimer", 0),
-            "prevent_self_review": inputs["preventSelfReview"],
+            **({"wait_timer": inputs["waitTimer"]} if inputs.get("waitTimer") else {}),
+            **({"prevent_self_review": True} if inputs["preventSelfReview"] else {}),
+            **({"reviewers": reviewers} if reviewers else {}),
             "can_admins_bypass": inputs["canAdminsBypass"],
-            "reviewers": [
-                {"type": kind, "id": number}
-                for entry in reviewers
-                for kind, key in (("Team", "teams"), ("User", "users"))
-                for number in entry.get(key, [])
-            ],
             "deployment_branch_policy": policy
             and {
                 "protected_branches": policy["protectedBranches"],
