@@ -284,10 +284,14 @@ class ServerJobs:
         self._settle(server_id)
 
     def change_type(self, server_id: int, server_type: str, disk: int) -> None:
-        """Another size; the machine shares its host's cores and memory, so only facts change."""
+        """Another size, after which the API starts the server, whoever had switched it off.
+
+        The machine shares its host's cores and memory, so only facts change.
+        """
         with self._cloud.store.transaction():
             row = self._cloud.row("servers", server_id)
-            row.update(server_type=server_type, primary_disk_size=disk, _state=None)
+            row.update(server_type=server_type, primary_disk_size=disk)
+        self.power(server_id, "on")
 
     def attach_network(self, server_id: int, network_id: int) -> None:
         """Connect the machine, when there is one: a server that never ran has none."""
