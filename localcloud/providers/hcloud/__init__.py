@@ -20,12 +20,18 @@ from localcloud.providers.hcloud.volume import Volume, VolumeAttachment
 
 DEFAULT_ENDPOINT = "https://api.hetzner.cloud/v1"
 REQUEST_TIMEOUT = 60.0
+TOKEN_LENGTH = 64
+"""The official plugin takes no other, even for an emulator's endpoint."""
 
 
 def _configure(config: Values) -> Api:
     if not config.get("token"):
         raise ProviderError(
             "missing Hetzner Cloud API token: set hcloud:token or the variable HCLOUD_TOKEN"
+        )
+    if len(str(config["token"])) != TOKEN_LENGTH:
+        raise ProviderError(
+            f"token: entered token is invalid (must be exactly {TOKEN_LENGTH} characters long)"
         )
     return Api(
         client=hcloud.Client(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import hcloud
@@ -20,7 +20,8 @@ RETRIES = 5
 """As the official plugin: 1, 2, 4, 8 and 16 seconds."""
 LONGEST_POLL = 10.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_READ_AGAIN = ("server_error", "service_error", "unavailable", "timeout", 500, 502, 503, 504)
+TRANSIENT = ("server_error", "service_error", "unavailable", "timeout", 500, 502, 503, 504)
+"""Codes that say nothing about the request: it may be read again, and it may have had effect."""
 
 
 def parse_duration(text: str) -> float:
@@ -38,6 +39,12 @@ class Api:
     client: hcloud.Client
     poll_interval: float = 0.5
     constant: bool = False
+    _claims: dict[tuple[str, int], object] = field(default_factory=dict[tuple[str, int], object])
+
+    def claim(self, table: str, number: int) -> bool:
+        """Whether the caller is the first to say that it has created this resource."""
+        mine = object()
+        return self._claims.setdefault((table, number), mine) is mine
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
         """One request; the client itself repeats it on conflicts and at the rate limit."""
@@ -58,7 +65,7 @@ class Api:
             except APIException as error:
                 if error.code in ("not_found", 404):
                     return None
-                transient = error.code in _READ_AGAIN
+                transient = error.code in TRANSIENT
                 if not transient or attempt == RETRIES - 1:
                     raise ProviderError(describe(error)) from error
             except requests.exceptions.RequestException as error:
@@ -107,12 +114,25 @@ class Api:
         *,
         retry: Collection[str] = ("locked", "conflict"),
         done: Collection[str] = (),
+        landed: Callable[[], bool] | None = None,
     ) -> None:
         """Post an action and wait for it; repeated while the resource is locked.
 
-        An error with a code in `done` says that there is nothing to do.
+        An error with a code in `done` says that there is nothing to do. `landed` is asked when
+        the answer was lost: whether the action has had its effect, so that the next run need not
+        ask again for what would then be refused.
         """
-        answer = self.retried(ctx, lambda: self._post(path, body), retry=retry, done=done)
+
+        def attempt() -> Json:
+            try:
+                return self.client.request("POST", path, json=body or {})
+            except (APIException, requests.exceptions.RequestException) as error:
+                known = isinstance(error, APIException) and error.code not in TRANSIENT
+                if known or landed is None or not landed():
+                    raise
+            return self.call("GET", f"{path.rpartition('/')[0]}?status=running")
+
+        answer = self.retried(ctx, attempt, retry=retry, done=done)
         if answer is not None:
             self.wait(ctx, answer.get("action"), *answer.get("actions", []))
 
@@ -134,11 +154,10 @@ class Api:
                 if error.code not in retry or turn == RETRIES:
                     kind = NotFound if error.code in ("not_found", 404) else ProviderError
                     raise kind(describe(error)) from error
+            except requests.exceptions.RequestException as error:
+                raise ProviderError(f"the API cannot be reached: {error}") from error
             ctx.sleep(min(2.0**turn, 16) * min(1.0, self.poll_interval * 2))
         return None
-
-    def _post(self, path: str, body: Mapping[str, Any] | None) -> Json:
-        return self.client.request("POST", path, json=body or {})
 
     def delete(self, ctx: Context[Api], table: str, number: object) -> Json | None:
         """Delete a resource; what is gone already is fine."""

@@ -21,6 +21,7 @@ from localcloud.providers.framework import (
     Values,
 )
 from localcloud.providers.hcloud.api import Api, Json
+from localcloud.providers.hcloud.creation import create, pending
 from localcloud.providers.hcloud.shared import LABELS, NAME
 
 
@@ -125,8 +126,8 @@ class Firewall(Resource[Api]):
             "rules": [_to_api(rule) for rule in inputs.get("rules", [])],
             "apply_to": [_target(item) for item in inputs.get("applyTos", [])],
         }
-        answer = ctx.client.call("POST", "/firewalls", body)
-        ctx.client.wait(ctx, *answer.get("actions", []))
+        answer = create(ctx, "firewalls", body)
+        ctx.client.wait(ctx, *pending(answer))
         number = answer["firewall"]["id"]
         return str(number), self._outputs(ctx.client.must_get("firewalls", number))
 

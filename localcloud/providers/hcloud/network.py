@@ -18,7 +18,8 @@ from localcloud.providers.framework import (
     Values,
 )
 from localcloud.providers.hcloud.api import Api, Json
-from localcloud.providers.hcloud.server import attach, detach, network_of
+from localcloud.providers.hcloud.creation import create
+from localcloud.providers.hcloud.server_changes import attach, detach, network_of
 from localcloud.providers.hcloud.shared import (
     DELETE_PROTECTION,
     LABELS,
@@ -49,7 +50,7 @@ class Network(Resource[Api]):
             "labels": inputs.get("labels", {}),
             "expose_routes_to_vswitch": inputs["exposeRoutesToVswitch"],
         }
-        made = ctx.client.call("POST", "/networks", body)["network"]
+        made = create(ctx, "networks", body)["network"]
         if inputs["deleteProtection"]:
             _protect(ctx, made["id"], True)
         return str(made["id"]), self._outputs(ctx.client.must_get("networks", made["id"]))
@@ -109,8 +110,13 @@ class NetworkSubnet(Resource[Api]):
         if inputs.get("vswitchId"):
             body["vswitch_id"] = inputs["vswitchId"]
         number = inputs["networkId"]
-        ctx.client.act(ctx, f"/networks/{number}/actions/add_subnet", body)
         resource_id = f"{number}-{inputs['ipRange']}"
+        ctx.client.act(
+            ctx,
+            f"/networks/{number}/actions/add_subnet",
+            body,
+            landed=lambda: self.read(ctx, resource_id, {}) is not None,
+        )
         return resource_id, self.read(ctx, resource_id, {}) or {}
 
     def read(self, ctx: Context[Api], resource_id: str, state: Values) -> Values | None:
@@ -152,8 +158,14 @@ class NetworkRoute(Resource[Api]):
 
     def create(self, ctx: Context[Api], inputs: Values) -> tuple[str, Values]:
         body = {"destination": inputs["destination"], "gateway": inputs["gateway"]}
-        ctx.client.act(ctx, f"/networks/{inputs['networkId']}/actions/add_route", body)
-        return f"{inputs['networkId']}-{inputs['destination']}", {}
+        resource_id = f"{inputs['networkId']}-{inputs['destination']}"
+        ctx.client.act(
+            ctx,
+            f"/networks/{inputs['networkId']}/actions/add_route",
+            body,
+            landed=lambda: self.read(ctx, resource_id, {}) is not None,
+        )
+        return resource_id, {}
 
     def read(self, ctx: Context[Api], resource_id: str, state: Values) -> Values | None:
         number, destination = _split(resource_id)

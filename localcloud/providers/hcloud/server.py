@@ -16,7 +16,6 @@ from localcloud.providers.framework import (
     Failure,
     Integer,
     ListOf,
-    NotFound,
     Object,
     PartialFailure,
     Property,
@@ -27,7 +26,19 @@ from localcloud.providers.framework import (
     Values,
 )
 from localcloud.providers.hcloud.api import Api, Json
-from localcloud.providers.hcloud.shared import LABELS, NAME, flag, refuse_datacenter
+from localcloud.providers.hcloud.creation import create, pending
+from localcloud.providers.hcloud.server_changes import (
+    attach_inline,
+    change_type,
+    network_of,
+    protect,
+    sync_addresses,
+    sync_firewalls,
+    sync_group,
+    sync_networks,
+)
+from localcloud.providers.hcloud.server_request import creation
+from localcloud.providers.hcloud.shared import LABELS, NAME, flag, refuse_datacenter, refuse_medium
 
 
 def hash_user_data(text: str) -> str:
@@ -74,8 +85,8 @@ class Server(Resource[Api]):
         flag("keepDisk"),
         flag("allowDeprecatedImages", default=None),
         flag("backups"),
-        Property("iso"),
-        Property("rescue"),
+        Property("iso", validate=refuse_medium),
+        Property("rescue", validate=refuse_medium),
         LABELS,
         # Left out, both are none of this resource's business.
         Property("publicNets", SetOf(PUBLIC_NET), suppress=lambda _, new: not new),
@@ -106,21 +117,19 @@ class Server(Resource[Api]):
 
     def create(self, ctx: Context[Api], inputs: Values) -> tuple[str, Values]:
         api = ctx.client
-        body, starts_later = _creation(api, inputs)
-        answer = api.retried(ctx, lambda: api.client.request("POST", "/servers", json=body))
-        if answer is None:
-            raise ProviderError("the server was not created")
+        body, starts_later = creation(api, inputs)
+        answer = create(ctx, "servers", body)
         number = str(answer["server"]["id"])
         try:
-            api.wait(ctx, answer["action"], *answer["next_actions"])
+            api.wait(ctx, *pending(answer))
             for place in inputs.get("networks", []):
-                _attach(ctx, number, place)
+                attach_inline(ctx, number, place)
             if starts_later and inputs.get("networks"):
                 api.act(ctx, f"/servers/{number}/actions/poweron")
             if inputs.get("backups"):
                 api.act(ctx, f"/servers/{number}/actions/enable_backup")
             if inputs.get("deleteProtection"):
-                _protect(ctx, number, True)
+                protect(ctx, number, True)
             return number, _outputs(api.must_get("servers", number), inputs)
         except ProviderError as error:
             # It exists: kept in the state, so that the next up replaces it.
@@ -152,20 +161,20 @@ class Server(Resource[Api]):
         if changed("labels"):
             api.call("PUT", path, {"labels": new.get("labels", {})})
         if changed("serverType"):
-            _change_type(ctx, server, new)
+            change_type(ctx, server, new)
         if bool(server["backup_window"]) != bool(new.get("backups")):
             verb = "enable_backup" if new.get("backups") else "disable_backup"
             api.act(ctx, f"{path}/actions/{verb}")
         if new.get("networks") and changed("networks"):
-            _sync_networks(ctx, server, new["networks"])
+            sync_networks(ctx, server, new["networks"])
         if "firewallIds" in new and changed("firewallIds"):
-            _sync_firewalls(ctx, server, new["firewallIds"])
+            sync_firewalls(ctx, server, new["firewallIds"])
         if changed("publicNets"):
-            _sync_addresses(ctx, server, new.get("publicNets", []))
+            sync_addresses(ctx, server, new.get("publicNets", []))
         if changed("placementGroupId"):
-            _sync_group(ctx, server, new.get("placementGroupId"))
+            sync_group(ctx, server, new.get("placementGroupId"))
         if changed("deleteProtection"):
-            _protect(ctx, resource_id, bool(new.get("deleteProtection")))
+            protect(ctx, resource_id, bool(new.get("deleteProtection")))
         return _outputs(api.must_get("servers", resource_id), new)
 
     def delete(self, ctx: Context[Api], resource_id: str, state: Values) -> None:
@@ -184,183 +193,6 @@ class Server(Resource[Api]):
 
 def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - may be unknown
     return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def _creation(api: Api, inputs: Values) -> tuple[Json, bool]:
-    """The request's body, and whether the server must be started later."""
-    kind = api.find("server_types", inputs["serverType"])
-    if kind is None:
-        raise ProviderError(f"server type {inputs['serverType']} not found")
-    if "image" not in inputs:
-        raise ProviderError("image is needed to create a server")
-    architecture = kind["architecture"]
-    image = api.find("images", inputs["image"], architecture=architecture)
-    if image is None:
-        raise ProviderError(f"image {inputs['image']} for architecture {architecture} not found")
-    keys: list[int] = []
-    for key in inputs.get("sshKeys", []):
-        found = api.find("ssh_keys", key)
-        if found is None:
-            raise ProviderError(f"SSH key not found: {key}")
-        keys.append(found["id"])
-    body: Json = {
-        "name": inputs["name"],
-        "server_type": inputs["serverType"],
-        "image": image["id"],
-        "user_data": inputs.get("userData", ""),
-        "ssh_keys": keys,
-        "labels": inputs.get("labels", {}),
-        "firewalls": [{"firewall": number} for number in inputs.get("firewallIds", [])],
-        "start_after_create": True,
-    }
-    if "location" in inputs:
-        body["location"] = inputs["location"]
-    if inputs.get("placementGroupId"):
-        body["placement_group"] = inputs["placementGroupId"]
-    later = False
-    for net in inputs.get("publicNets", []):
-        four, six = net.get("ipv4"), net.get("ipv6")
-        body["public_net"] = {
-            "enable_ipv4": net["ipv4Enabled"] or bool(four),
-            "enable_ipv6": net["ipv6Enabled"] or bool(six),
-            "ipv4": four or None,
-            "ipv6": six or None,
-        }
-        later = not (body["public_net"]["enable_ipv4"] or body["public_net"]["enable_ipv6"])
-        body["start_after_create"] = not later
-    return body, later
-
-
-def network_of(place: Values) -> tuple[int, str | None]:
-    """Network and range that an attachment names: by `networkId` or by `subnetId`."""
-    subnet = place.get("subnetId")
-    if subnet:
-        number, _, block = str(subnet).partition("-")
-        if not number.isdigit() or "/" not in block:
-            raise ProviderError(f"unexpected subnet id {subnet!r}, expected NETWORK_ID-IP_RANGE")
-        return int(number), block
-    return int(place["networkId"]), None
-
-
-def _attach(ctx: Context[Api], number: object, place: Values) -> None:
-    network, block = network_of(place)
-    body: Json = {"network": network, "alias_ips": place.get("aliasIps", [])}
-    if place.get("ip"):
-        body["ip"] = place["ip"]
-    if block:
-        body["ip_range"] = block
-    attach(ctx, number, body)
-
-
-def attach(ctx: Context[Api], number: object, body: Json) -> None:
-    """Put a server on a network; being there already is fine."""
-    ctx.client.act(
-        ctx,
-        f"/servers/{number}/actions/attach_to_network",
-        body,
-        retry=("locked", "conflict", "service_error", "no_subnet_available"),
-        done=("server_already_attached",),
-    )
-
-
-def detach(ctx: Context[Api], number: object, network: int) -> None:
-    """Take a server off a network; not being there is fine."""
-    ctx.client.act(
-        ctx,
-        f"/servers/{number}/actions/detach_from_network",
-        {"network": network},
-        retry=("locked", "conflict", "service_error"),
-        done=("not_found",),
-    )
-
-
-def _protect(ctx: Context[Api], number: object, on: bool) -> None:
-    body = {"delete": on, "rebuild": on}
-    ctx.client.act(ctx, f"/servers/{number}/actions/change_protection", body)
-
-
-def _change_type(ctx: Context[Api], server: Json, new: Values) -> None:
-    api, path = ctx.client, f"/servers/{server['id']}/actions"
-    if server["status"] == "running":
-        api.act(ctx, f"{path}/poweroff")
-    body = {"server_type": new["serverType"], "upgrade_disk": not new.get("keepDisk")}
-    api.act(ctx, f"{path}/change_type", body)
-    if server["status"] == "running":
-        api.act(ctx, f"{path}/poweron")
-
-
-def _sync_networks(ctx: Context[Api], server: Json, wanted: list[Values]) -> None:
-    places = {network_of(place)[0]: place for place in wanted}
-    for present in server["private_net"]:
-        place = places.pop(present["network"], None)
-        if place is None or place.get("ip", present["ip"]) != present["ip"]:
-            detach(ctx, server["id"], present["network"])
-            if place is not None:
-                _attach(ctx, server["id"], place)
-        elif set(place.get("aliasIps", [])) != set(present["alias_ips"]):
-            body = {"network": present["network"], "alias_ips": place.get("aliasIps", [])}
-            ctx.client.act(ctx, f"/servers/{server['id']}/actions/change_alias_ips", body)
-    for place in places.values():
-        _attach(ctx, server["id"], place)
-
-
-def _sync_firewalls(ctx: Context[Api], server: Json, wanted: list[int]) -> None:
-    present = {item["id"] for item in server["public_net"]["firewalls"]}
-    resource = [{"type": "server", "server": {"id": server["id"]}}]
-    for number in present - set(wanted):
-        path = f"/firewalls/{number}/actions/remove_from_resources"
-        ctx.client.act(ctx, path, {"remove_from": resource})
-    for number in set(wanted) - present:
-        path = f"/firewalls/{number}/actions/apply_to_resources"
-        ctx.client.act(ctx, path, {"apply_to": resource})
-
-
-def _sync_addresses(ctx: Context[Api], server: Json, wanted: list[Values]) -> None:
-    """Put the wanted primary IPs in place of the present ones, with the server off meanwhile."""
-    api, number = ctx.client, server["id"]
-    if not wanted:
-        return
-    api.act(ctx, f"/servers/{number}/actions/poweroff")
-    net = wanted[0]
-    for kind in ("ipv4", "ipv6"):
-        present = server["public_net"][kind]
-        chosen, enabled = net.get(kind), net.get(f"{kind}Enabled", True)
-        if present and (present["id"] == chosen or (enabled and not chosen)):
-            continue
-        if present:
-            api.act(ctx, f"/primary_ips/{present['id']}/actions/unassign")
-            found = api.get("primary_ips", present["id"])
-            if found is not None and found["auto_delete"]:
-                api.delete(ctx, "primary_ips", present["id"])
-        if chosen:
-            body = {"assignee_id": number, "assignee_type": "server"}
-            api.act(ctx, f"/primary_ips/{chosen}/actions/assign", body)
-        elif enabled:
-            body = {
-                "name": f"primary_ip-{number}-{kind}",
-                "type": kind,
-                "auto_delete": True,
-                "assignee_id": number,
-                "assignee_type": "server",
-            }
-            answer = api.call("POST", "/primary_ips", body)
-            api.wait(ctx, answer.get("action"))
-    api.act(ctx, f"/servers/{number}/actions/poweron")
-
-
-def _sync_group(ctx: Context[Api], server: Json, wanted: int | None) -> None:
-    path = f"/servers/{server['id']}/actions"
-    if server["placement_group"] is not None:
-        if server["status"] != "off":
-            raise ProviderError(
-                "removing a running server from a placement group is not supported: "
-                "shut it down, apply again, then start it"
-            )
-        ctx.client.act(ctx, f"{path}/remove_from_placement_group")
-    if wanted:
-        if ctx.client.get("placement_groups", wanted) is None:
-            raise NotFound(f"placement group not found: {wanted}")
-        ctx.client.act(ctx, f"{path}/add_to_placement_group", {"placement_group": wanted})
 
 
 def _outputs(server: Json, wanted: Values) -> Values:

@@ -30,6 +30,11 @@ def refuse_datacenter(_value: object) -> str:
     return DATACENTER_REMOVED
 
 
+def refuse_medium(_value: object) -> str:
+    """Why `iso` and `rescue` are refused: a server of the local cloud has nothing to boot from."""
+    return "the local cloud has no ISO images and no rescue system: use the official plugin"
+
+
 def check_ip(value: str) -> str | None:
     """Why something is no IP address."""
     try:

@@ -20,6 +20,7 @@ from localcloud.providers.framework import (
     Values,
 )
 from localcloud.providers.hcloud.api import Api, Json
+from localcloud.providers.hcloud.creation import create, pending
 from localcloud.providers.hcloud.shared import (
     DELETE_PROTECTION,
     LABELS,
@@ -47,7 +48,7 @@ class SshKey(Resource[Api]):
             "public_key": inputs["publicKey"],
             "labels": inputs.get("labels", {}),
         }
-        made = ctx.client.call("POST", "/ssh_keys", body)["ssh_key"]
+        made = create(ctx, "ssh_keys", body)["ssh_key"]
         return str(made["id"]), {"fingerprint": made["fingerprint"]}
 
     def read(self, ctx: Context[Api], resource_id: str, state: Values) -> Values | None:
@@ -89,8 +90,8 @@ class PlacementGroup(Resource[Api]):
 
     def create(self, ctx: Context[Api], inputs: Values) -> tuple[str, Values]:
         body = {key: inputs[key] for key in ("name", "labels", "type") if key in inputs}
-        answer = ctx.client.call("POST", "/placement_groups", body)
-        ctx.client.wait(ctx, answer.get("action"))
+        answer = create(ctx, "placement_groups", body)
+        ctx.client.wait(ctx, *pending(answer))
         made = answer["placement_group"]
         return str(made["id"]), self._outputs(made)
 
@@ -149,9 +150,9 @@ class PrimaryIp(Resource[Api]):
         else:
             body["assignee_id"] = inputs["assigneeId"]
             body["assignee_type"] = inputs["assigneeType"]
-        answer = ctx.client.call("POST", "/primary_ips", body)
+        answer = create(ctx, "primary_ips", body)
         number = answer["primary_ip"]["id"]
-        ctx.client.wait(ctx, answer.get("action"))
+        ctx.client.wait(ctx, *pending(answer))
         if inputs["deleteProtection"]:
             self._protect(ctx, number, True)
         return str(number), self._outputs(ctx.client.must_get("primary_ips", number))

@@ -14,6 +14,7 @@ from localcloud.providers.framework import (
     Values,
 )
 from localcloud.providers.hcloud.api import Api, Json
+from localcloud.providers.hcloud.creation import create, pending
 from localcloud.providers.hcloud.shared import DELETE_PROTECTION, LABELS, NAME, flag
 
 
@@ -21,7 +22,11 @@ def _attach(ctx: Context[Api], number: object, server: int, automount: bool | No
     body: Json = {"server": server}
     if automount is not None:
         body["automount"] = automount
-    ctx.client.act(ctx, f"/volumes/{number}/actions/attach", body)
+
+    def landed() -> bool:
+        return ctx.client.must_get("volumes", number)["server"] == server
+
+    ctx.client.act(ctx, f"/volumes/{number}/actions/attach", body, landed=landed)
 
 
 def _detach(ctx: Context[Api], number: object) -> None:
@@ -60,12 +65,10 @@ class Volume(Resource[Api]):
         ):
             if inputs.get(key):
                 body[name] = inputs[key]
-        answer = api.retried(ctx, lambda: api.client.request("POST", "/volumes", json=body))
-        if answer is None:
-            raise ProviderError("the volume was not created")
+        answer = create(ctx, "volumes", body)
         number = answer["volume"]["id"]
         try:
-            api.wait(ctx, answer["action"], *answer.get("next_actions", []))
+            api.wait(ctx, *pending(answer))
             if inputs["deleteProtection"]:
                 self._protect(ctx, number, True)
         except ProviderError as error:
