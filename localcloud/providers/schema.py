@@ -125,8 +125,11 @@ def _check_object(
         elif field.output:
             failures.append(Failure(where, f"{key!r} is set by the provider and cannot be given"))
         else:
+            before = len(failures)
             result[key] = _check_value(where, field.type, value, failures)
-            failures.extend(_check_rules(where, field, result[key]))
+            if len(failures) == before:
+                # Rules may rely on the type.
+                failures.extend(_check_rules(where, field, result[key]))
     for field in fields.values():
         _fill_and_require(path, field, result, failures)
     failures.extend(_check_relations(path, fields, result))
@@ -193,7 +196,7 @@ def _check_value(  # noqa: PLR0911 - one return per kind of type
         return value
     if isinstance(kind, ListOf | SetOf):
         if isinstance(value, str) or not isinstance(value, Sequence):
-            failures.append(Failure(where, f"expected a list, got {describe(value)}"))
+            failures.append(Failure(where, f"Expected a list, got {describe(value)}"))
             return value
         items = cast("Sequence[Any]", value)
         return [
@@ -203,7 +206,7 @@ def _check_value(  # noqa: PLR0911 - one return per kind of type
     if isinstance(kind, MapOf | Object):
         if not isinstance(value, Mapping):
             expected = "a map" if isinstance(kind, MapOf) else "an object"
-            failures.append(Failure(where, f"expected {expected}, got {describe(value)}"))
+            failures.append(Failure(where, f"Expected {expected}, got {describe(value)}"))
             return value
         pairs = cast("Mapping[str, Any]", value)
         if isinstance(kind, Object):
@@ -238,15 +241,15 @@ def _check_scalar(  # noqa: PLR0911 - one return per kind of type
         number = _as_number(value)
         if number is not None and (kind == "number" or isinstance(number, int)):
             return number
-    failures.append(Failure(where, f"expected {_ARTICLED[kind]}, got {describe(value)}"))
+    failures.append(Failure(where, f"Expected {_ARTICLED[kind]}, got {describe(value)}"))
     return value
 
 
 _ARTICLED: Final = {
-    "string": "a string",
-    "boolean": "a boolean",
-    "integer": "an integer",
-    "number": "a number",
+    "string": "a String",
+    "boolean": "a Boolean",
+    "integer": "a Number without fraction",
+    "number": "a Number",
 }
 
 
