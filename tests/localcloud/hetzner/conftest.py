@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -17,7 +17,16 @@ from hcloud import Client
 from localcloud.emulators.hetzner.app import create_app
 from localcloud.machines.memory import MemoryMachines
 
-TOKEN = "token-of-the-tests"
+TOKEN = "token-of-the-tests".ljust(64, "0")
+
+
+T = TypeVar("T")
+
+
+def given(value: T | None) -> T:
+    """A value that must be there: the vendor's types allow None nearly everywhere."""
+    assert value is not None
+    return value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import pytest
 
 from localcloud.providers import hcloud as stand_in
 from localcloud.providers.server import serve
-from tests.localcloud.hetzner.conftest import TOKEN, Emulator
+from tests.localcloud.hetzner.conftest import TOKEN, Emulator, given
 from tests.localcloud.providers.engine import ENGINE, Harness
 
 pytestmark = pytest.mark.skipif(not (ENGINE / "pulumi").exists(), reason="needs the engine")
@@ -134,11 +134,10 @@ def test_the_whole_platform_comes_up_stays_unchanged_and_leaves_nothing(
     assert harness.up(platform) == {"create": RESOURCES}
 
     server = emulator.client.servers.get_by_name("staging-1")
-    assert server is not None
-    machine = emulator.machines.machines[server.id]
+    machine = emulator.machines.machines[given(given(server).id)]
     assert machine.spec.public_ipv4 == "198.51.100.10"
     assert list(machine.networks.values()) == ["10.0.1.5"]
-    assert [item.server_id for item in emulator.machines.volumes.values()] == [server.id]
+    assert [item.server_id for item in emulator.machines.volumes.values()] == [given(server).id]
     assert harness.preview() == {"same": RESOURCES}
     assert harness.refresh() == {"same": RESOURCES}
     assert harness.preview() == {"same": RESOURCES}
@@ -171,13 +170,13 @@ def test_each_kind_of_change_does_what_the_official_plugin_does(
     server = emulator.client.servers.get_all()[0]
     assert server.id == before
     assert server.status == "running"
-    assert server.server_type.name == "ccx43"
+    assert given(server.server_type).name == "ccx43"
 
     platform = dataclasses.replace(platform, user_data="#cloud-config\npackages: []\n")
     assert harness.up(platform) == {"replace": 2, "same": RESOURCES - 2}
     server = emulator.client.servers.get_all()[0]
     assert server.id != before
-    assert server.public_net.ipv4.ip == "198.51.100.10"
+    assert given(given(server.public_net).ipv4).ip == "198.51.100.10"
     assert harness.preview() == {"same": RESOURCES}
 
 

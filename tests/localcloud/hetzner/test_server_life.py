@@ -9,7 +9,7 @@ from hcloud.networks.domain import NetworkSubnet
 from hcloud.server_types.domain import ServerType
 from hcloud.servers.domain import ServerCreatePublicNetwork
 
-from tests.localcloud.hetzner.conftest import Emulator
+from tests.localcloud.hetzner.conftest import Emulator, given
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHPItbDQy/dBNWCfKRyoBUD5ogCNCl4OUcRkkZMPqDhQ test"
 
@@ -48,22 +48,24 @@ def test_a_server_with_everything_comes_up_and_goes_again(emulator: Emulator) ->
     )
     for action in [response.action, *response.next_actions]:
         action.wait_until_finished()
-    server = client.servers.get_by_id(response.server.id)
+    server = client.servers.get_by_id(given(response.server.id))
+    number, volume_id = given(server.id), given(made.volume.id)
 
     assert server.status == "running"
-    assert server.public_net.ipv4.ip == address.ip == "198.51.100.10"
-    assert server.private_net[0].ip == "10.0.1.1"
-    assert [item.id for item in server.volumes] == [made.volume.id]
-    assert server.public_net.firewalls[0].firewall.id == firewall.id
-    spec = emulator.machines.machines[server.id].spec
-    assert spec.ssh_keys == (KEY,)
-    assert spec.public_ipv4 == "198.51.100.10"
-    assert emulator.machines.volumes[made.volume.id].server_id == server.id
-    assert emulator.machines.machines[server.id].networks == {network.id: "10.0.1.1"}
+    public = given(server.public_net)
+    assert given(public.ipv4).ip == address.ip == "198.51.100.10"
+    assert given(server.private_net)[0].ip == "10.0.1.1"
+    assert [item.id for item in given(server.volumes)] == [volume_id]
+    assert given(public.firewalls)[0].firewall.id == firewall.id
+    machine = emulator.machines.machines[number]
+    assert machine.spec.ssh_keys == (KEY,)
+    assert machine.spec.public_ipv4 == "198.51.100.10"
+    assert emulator.machines.volumes[volume_id].server_id == number
+    assert machine.networks == {network.id: "10.0.1.1"}
 
     server.delete().wait_until_finished()
 
     assert client.servers.get_all() == []
-    assert client.volumes.get_by_id(made.volume.id).server is None
-    assert client.primary_ips.get_by_id(address.id).assignee_id is None
+    assert client.volumes.get_by_id(volume_id).server is None
+    assert client.primary_ips.get_by_id(given(address.id)).assignee_id is None
     assert emulator.machines.machines == {}

@@ -6,11 +6,16 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pulumi import automation as auto
 
 ENGINE = Path("~/.cache/manacore/engine").expanduser()
+
+
+def counted(changes: Mapping[auto.OpType, int] | None) -> dict[str, int]:
+    """How many resources had which operation, under the operation's plain name."""
+    return {getattr(key, "value", str(key)): count for key, count in (changes or {}).items()}
 
 
 @dataclass
@@ -43,22 +48,22 @@ class Harness:
     def up(self, program: Callable[[], None] | None = None) -> dict[str, int]:
         """Update; what changed."""
         self.program = program or self.program
-        return dict(self.stack.up().summary.resource_changes or {})
+        return counted(self.stack.up().summary.resource_changes)
 
     def preview(self, program: Callable[[], None] | None = None) -> dict[str, int]:
         """Preview; what would change."""
         self.program = program or self.program
-        summary: Mapping[Any, int] = self.stack.preview().change_summary
-        return {getattr(key, "value", str(key)): count for key, count in summary.items()}
+        return counted(self.stack.preview().change_summary)
 
     def refresh(self) -> dict[str, int]:
         """Refresh; what had drifted."""
-        return dict(self.stack.refresh().summary.resource_changes or {})
+        return counted(self.stack.refresh().summary.resource_changes)
 
     def destroy(self) -> dict[str, int]:
         """Destroy all."""
-        return dict(self.stack.destroy().summary.resource_changes or {})
+        return counted(self.stack.destroy().summary.resource_changes)
 
     def state(self) -> list[dict[str, Any]]:
         """The resources in the state."""
-        return self.stack.export_stack().deployment["resources"]
+        deployment: Any = self.stack.export_stack().deployment
+        return cast("list[dict[str, Any]]", deployment["resources"])

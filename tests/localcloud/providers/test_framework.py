@@ -82,7 +82,7 @@ def reasons(response: Any) -> dict[str, str]:
 
 
 def test_values_survive_the_wire() -> None:
-    value = {"a": [1, 2.5, "x", True, UNKNOWN], "b": {"c": {}}}
+    value: dict[str, Any] = {"a": [1, 2.5, "x", True, UNKNOWN], "b": {"c": {}}}
     assert from_value(to_value(value)) == value
 
 
@@ -133,7 +133,7 @@ def test_checks_of_the_author_and_unknown_values(engine: Engine) -> None:
 
 
 def test_only_real_differences_count(engine: Engine) -> None:
-    state = {
+    state: dict[str, Any] = {
         "name": "a",
         "size": 1,
         "tags": ["x", "y"],
