@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.preview [staging|production]
 
 Needs the local cloud with the stack up (`make up`). The program's own part is the CPU time of the
-process that imports and runs it (engine and providers are other processes). The floor is a program of
-as many resources of the cheapest kind, in the same engine, in the same run.
+process that imports and runs it (engine and providers are other processes). The floor is a program
+of as many resources of the cheapest kind, in the same engine, in the same run.
 """
 
 from __future__ import annotations

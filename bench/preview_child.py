@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pulumi
 import pulumi_random as random
-from pulumi import automation as auto
 
+from ops.session import Session
 from ops.target import Target
+
+_PROJECT = "name: floor\nruntime: python\n"
 
 
 def platform(stack: str) -> None:
-    """Preview the stack of the local cloud."""
-    from stacks.program import program  # noqa: PLC0415 - its import is part of what is measured
-
-    target = Target.of(stack, local=True)
-    selected = auto.select_stack(
-        stack_name=stack,
-        project_name="manacore",
-        program=program,
-        work_dir=str(target.folder),
-        opts=_options(target),
-    )
-    _report(selected)
+    """Preview the stack of the local cloud; all CPU of this process counts, imports too."""
+    _report(Session(Target.of(stack, local=True)), since=0.0)
 
 
 def floor(stack: str, count: int) -> None:
-    """Preview as many random ids, all unchanged."""
-    target = Target.of(stack, local=True)
+    """Preview as many random ids, all unchanged; only the preview counts."""
 
     def program() -> None:
         provider = random.Provider("random")
@@ -43,30 +34,29 @@ def floor(stack: str, count: int) -> None:
                 f"id-{number}", byte_length=4, opts=pulumi.ResourceOptions(provider=provider)
             )
 
-    with tempfile.TemporaryDirectory() as folder:
-        options = _options(target)
-        variables = {**target.variables, "PULUMI_BACKEND_URL": Path(folder).as_uri()}
-        options.env_vars = variables
-        selected = auto.create_or_select_stack(
-            stack_name="floor", project_name="floor", program=program, opts=options
+    local = Target.of(stack, local=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "Pulumi.yaml").write_text(_PROJECT)
+        target = replace(
+            local,
+            stack="floor",
+            folder=folder,
+            variables={**local.variables, "PULUMI_BACKEND_URL": folder.as_uri()},
         )
-        selected.up()
-        _report(selected)
+        session = Session(target, program)
+        session.stack().up()
+        _report(session, since=_cpu())
 
 
-def _options(target: Target) -> auto.LocalWorkspaceOptions:
-    os.environ["PATH"] = f"{target.engine.parent}:{os.environ['PATH']}"
-    return auto.LocalWorkspaceOptions(env_vars=dict(target.variables))
-
-
-def _report(selected: auto.Stack) -> None:
-    before, begun = _cpu(), time.monotonic()
-    summary = selected.preview().change_summary
+def _report(session: Session, since: float) -> None:
+    stack = session.stack()
+    begun = time.monotonic()
+    summary = {str(kind): count for kind, count in stack.preview().change_summary.items()}
     wall = time.monotonic() - begun
-    # Imports happened before: for the platform they count, for the floor only the preview does.
-    cpu = _cpu() if selected.name != "floor" else _cpu() - before
     resources = sum(summary.values())
-    changes = resources - summary.get("same", 0)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    changes = resources - summary.get("same", 0)
+    cpu = _cpu() - since
     print(json.dumps({"cpu": cpu, "wall": wall, "resources": resources, "changes": changes}))
 
 
