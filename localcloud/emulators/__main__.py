@@ -115,7 +115,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=512)
     except OSError as error:
-        raise SystemExit(f"{host}:{port}: {error.strerror or error}") from error
+        # The library's text repeats the address.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise SystemExit(f"{host}:{port}: {reason}") from error
 
 
 async def serve(options: argparse.Namespace) -> None:

@@ -58,7 +58,10 @@ class Rule(BaseModel):
     @field_validator("path_regex")
     @classmethod
     def _compiles(cls, value: str) -> str:
-        re.compile(value)
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from error
         return value
 
     def matches(self, method: str, path: str) -> bool:
