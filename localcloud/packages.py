@@ -9,6 +9,8 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +68,28 @@ LOCAL: tuple[Package, ...] = (
         present=_file("/usr/share/keyrings/debian-archive-keyring.gpg"),
     ),
     Package(name="ca-certificates", purpose="TLS", present=_file("/etc/ssl/certs")),
+    Package(name="npm", purpose="the apps' images", present=_command("npm")),
     Package(name="git", purpose="the release ledger", present=_command("git")),
 )
 
+# What infrastructure images are made from where no public image registry answers.
+WITHOUT_PUBLIC_IMAGES: tuple[Package, ...] = (
+    Package(name="maven", purpose="PostgreSQL's binaries", present=_command("mvn")),
+    Package(name="golang-go", purpose="building the log store", present=_command("go")),
+)
+
 GOLANG = Package(name="golang-go", purpose="building the engine", present=lambda: False)
+
+
+def public_images_answer() -> bool:
+    """Whether the public image registry can be reached; it answers a stranger with 401."""
+    try:
+        urllib.request.urlopen("https://registry-1.docker.io/v2/", timeout=2).close()
+    except urllib.error.HTTPError as answer:
+        return answer.code == 401
+    except OSError:
+        return False
+    return True
 
 
 def missing(packages: Sequence[Package]) -> list[Package]:

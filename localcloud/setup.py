@@ -63,7 +63,10 @@ def wanted_packages(purpose: Purpose, home: Home) -> list[packages.Package]:
     wanted = packages.missing(packages.TOOLS)
     if purpose == "local":
         wanted += packages.missing(packages.LOCAL)
-        if engine.needs_go(home):
+        builders = packages.missing(packages.WITHOUT_PUBLIC_IMAGES)
+        if builders and not packages.public_images_answer():
+            wanted += builders
+        if engine.needs_go(home) and "golang-go" not in [package.name for package in wanted]:
             wanted.append(packages.GOLANG)
     return wanted
 
