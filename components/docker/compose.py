@@ -14,7 +14,7 @@ from typing import Any, ClassVar, cast
 import pulumi
 
 from components.component import Component
-from components.docker.container import LOG_OPTIONS, ContainerArgs, seconds, tmpfs
+from components.docker.container import LOG_OPTIONS, ContainerArgs, Described, seconds, tmpfs
 from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
 
@@ -24,7 +24,7 @@ class ComposeArgs:
     """All containers of a server, and its networks."""
 
     host: Host
-    containers: Sequence[ContainerArgs]
+    containers: Sequence[Described]
     networks: Sequence[str]
 
 
@@ -37,9 +37,9 @@ class Compose(Component):
     def __init__(self, name: str, args: ComposeArgs, opts: pulumi.ResourceOptions | None = None):
         """Write the file."""
         super().__init__(name, opts)
-        services = {c.container: _service(c) for c in args.containers}
-        text = cast(pulumi.Output[dict[str, Any]], pulumi.Output.from_input(services)).apply(
-            lambda found: _document(found, args.networks)
+        known = [_described(container) for container in args.containers]
+        text = pulumi.Output.all(*known).apply(
+            lambda found: _document(cast(Sequence[dict[str, Any]], found), args.networks)
         )
         files = Files(
             f"{name}-compose",
@@ -50,17 +50,24 @@ class Compose(Component):
         self.register()
 
 
-def _document(services: Mapping[str, Any], networks: Sequence[str]) -> str:
+def _described(container: Described) -> pulumi.Output[dict[str, Any]]:
+    sources = [mount.source for mount in container.args.mounts]
+    return pulumi.Output.all(container.env, *sources).apply(
+        lambda found: _service(container.args, found[0], found[1:])
+    )
+
+
+def _document(services: Sequence[Mapping[str, Any]], networks: Sequence[str]) -> str:
     """Compose reads JSON as YAML; a dollar sign in it would be a variable of its own."""
     document = {
         "name": "manacore",
-        "services": services,
+        "services": {service["container_name"]: service for service in services},
         "networks": {name: {"external": True, "name": name} for name in networks},
     }
     return json.dumps(document, indent=1, sort_keys=True).replace("$", "$$")
 
 
-def _service(args: ContainerArgs) -> dict[str, Any]:
+def _service(args: ContainerArgs, env: Mapping[str, str], sources: Sequence[str]) -> dict[str, Any]:
     runtime, health = args.runtime, args.health
     memory = f"{runtime.memory}m"
     service: dict[str, Any] = {
@@ -68,7 +75,7 @@ def _service(args: ContainerArgs) -> dict[str, Any]:
         "container_name": args.container,
         "hostname": args.container,
         "user": runtime.user,
-        "environment": dict(args.env),
+        "environment": dict(env),
         "read_only": runtime.read_only,
         "tmpfs": [f"{path}:{options}" for path, options in tmpfs(args).items()],
         "cap_drop": ["ALL"],
@@ -89,8 +96,8 @@ def _service(args: ContainerArgs) -> dict[str, Any]:
             "start_interval": seconds(health.start_interval),
         },
         "volumes": [
-            {"type": "bind", "source": m.source, "target": m.target, "read_only": m.read_only}
-            for m in args.mounts
+            {"type": "bind", "source": source, "target": m.target, "read_only": m.read_only}
+            for m, source in zip(args.mounts, sources, strict=True)
         ],
         "ports": [
             {

@@ -84,6 +84,14 @@ class ContainerArgs:
     depends_on: Sequence[pulumi.Resource] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """A container that was made, for whoever writes down what a host runs."""
+
+    args: ContainerArgs
+    env: pulumi.Output[dict[str, str]]
+
+
 _NEVER_UPDATED = ("healthcheck", "init", "tmpfs")
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 
@@ -104,10 +112,9 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
             replace_on_changes=[p for p in _NEVER_UPDATED if p not in args.ignore_changes],
         ),
     )
-    env = resolved(args.env).apply(
-        lambda found: [f"{key}={value}" for key, value in sorted(found.items())]
-    )
-    args.host.containers.append(args)
+    variables = resolved(args.env)
+    env = variables.apply(lambda found: [f"{key}={value}" for key, value in sorted(found.items())])
+    args.host.containers.append(Described(args=args, env=variables))
     return docker.Container(
         name,
         name=args.container,

@@ -15,7 +15,7 @@ from components.component import Component
 from components.docker.ssh import SshTarget
 
 if TYPE_CHECKING:
-    from components.docker.container import ContainerArgs
+    from components.docker.container import Described
 
 # A new server refuses connections, then has no Docker, then has it: each is awaited, for at most
 # ten minutes. A pinned key that does not match will never get better, so that ends the wait.
@@ -74,7 +74,7 @@ class Host(Component):
     def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None):
         """Wait for the server, then configure a Docker provider for it."""
         super().__init__(name, opts)
-        self.containers: list[ContainerArgs] = []
+        self.containers: list[Described] = []
         self._server = args.server
         self._server_id = args.server_id
         self.target: pulumi.Output[SshTarget] = pulumi.Output.all(
