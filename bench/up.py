@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.up [staging|production]
 
-Needs the local cloud with the stack up (`make up`), and takes its containers down and up again. Both
-start from a server that has the images and no container. Compose reads the break-glass file that the
-program left there, so it starts the same containers, with the same health checks, on the same host.
+Needs the local cloud with the stack up (`make up`), and takes its containers down and up again.
+Both start from a server that has the images and no container. Compose reads the break-glass file
+that the program left there: the same containers, with the same health checks, on the same host.
 """
 
 from __future__ import annotations
