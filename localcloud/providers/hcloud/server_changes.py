@@ -30,12 +30,18 @@ def attach_inline(ctx: Context[Api], number: object, place: Values) -> None:
 
 def attach(ctx: Context[Api], number: object, body: Json) -> None:
     """Put a server on a network; being there already is fine."""
+
+    def landed() -> bool:
+        places: list[Json] = ctx.client.must_get("servers", number)["private_net"]
+        return any(place["network"] == body["network"] for place in places)
+
     ctx.client.act(
         ctx,
         f"/servers/{number}/actions/attach_to_network",
         body,
         retry=("locked", "conflict", "service_error", "no_subnet_available"),
         done=("server_already_attached",),
+        landed=landed,
     )
 
 
