@@ -16,6 +16,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hcloud import Client
+from hcloud.images.domain import Image
+from hcloud.server_types.domain import ServerType
 
 TOKENS = {
     "HCLOUD_TOKEN": "h" * 64,
@@ -165,3 +168,28 @@ def test_a_token_that_was_not_registered_is_refused_by_each(start: Start) -> Non
 def test_only_the_vendors_that_were_asked_for_are_served(start: Start) -> None:
     process = start("--only", "github", "--only", "hetzner")
     assert list(process.urls) == ["hetzner", "github"]
+
+
+def test_an_action_is_resumed_after_the_process_was_killed(start: Start, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.json"
+    slow.write_text(json.dumps({"hetzner": {"action_seconds": 2}}))
+    process = start("--only", "hetzner", "--seed", str(slow))
+    client = Client(TOKENS["HCLOUD_TOKEN"], api_endpoint=process.urls["hetzner"])
+    made = client.servers.create(
+        name="staging-1", server_type=ServerType(name="ccx33"), image=Image(name="debian-13")
+    )
+    assert made.action.status == "running"
+    assert [action.command for action in made.next_actions] == ["start_server"]
+    assert process.end(signal.SIGKILL)[0] == -signal.SIGKILL
+
+    start("--only", "hetzner")
+
+    for action in [made.action, *made.next_actions]:
+        # The same actions, by their ids: the first process never finished them.
+        found = client.actions.get_by_id(action.id)
+        found.wait_until_finished()
+        found.reload()
+        assert (found.command, found.status) == (action.command, "success")
+    server = client.servers.get_all()[0]
+    assert (server.id, server.status) == (made.server.id, "running")
+    server.delete().wait_until_finished()

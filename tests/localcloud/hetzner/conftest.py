@@ -16,6 +16,9 @@ from hcloud import Client
 
 from localcloud.emulators.hetzner.app import create_app
 from localcloud.machines.memory import MemoryMachines
+from localcloud.providers import hcloud as stand_in
+from localcloud.providers.server import serve as serve_provider
+from tests.localcloud.providers.engine import Harness
 
 TOKEN = "token-of-the-tests".ljust(64, "0")
 
@@ -71,3 +74,11 @@ def emulator() -> Generator[Emulator]:
     running, stop = serve(MemoryMachines())
     yield running
     stop()
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Generator[Harness]:
+    """The real engine with the stand-in attached; its program can be exchanged."""
+    running = serve_provider(stand_in.provider())
+    yield Harness(tmp_path, f"hcloud:{running.port}")
+    running.stop(0).wait()

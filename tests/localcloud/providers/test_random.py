@@ -83,3 +83,18 @@ def test_an_impossible_password_is_refused(make_harness: MakeHarness) -> None:
     with pytest.raises(Exception, match="at least the sum of the minima"):
         harness.preview(program)
     harness.program = lambda: None
+
+
+def test_a_length_that_is_no_number_is_refused_by_its_name(make_harness: MakeHarness) -> None:
+    harness = make_harness(standin.provider())
+
+    def program() -> None:
+        options = pulumi.ResourceOptions(provider=random.Provider("random"))
+        words: Any = "abc"
+        random.RandomBytes("bytes", length=words, opts=options)
+
+    with pytest.raises(Exception, match="Expected a Number") as failure:
+        harness.preview(program)
+    assert "length" in str(failure.value)
+    assert "TypeError" not in str(failure.value)
+    harness.program = lambda: None
