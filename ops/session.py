@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pulumi
 from pulumi import automation as auto
 from pulumi.automation.events import EngineEvent
 
@@ -19,7 +21,7 @@ from ops.progress import Progress
 from ops.target import Target
 
 PARALLEL = 64
-Program = Callable[[], None]
+Program = Callable[[], pulumi.Output[Any] | None]
 
 
 # An operation of a stack, given what takes its output lines and its events.
@@ -77,17 +79,21 @@ class Session:
                 raise OpsError(f"{name} of {self.target.stack} failed:", lines, log) from error
         return progress
 
-    def _run_program(self) -> None:
+    async def _run_program(self) -> None:
         program = self.program
         if program is None:
             from stacks.program import program as composed  # noqa: PLC0415 - heavy, and not for every verb
 
             program = composed
         try:
-            program()
+            last = program()
         except InvalidInputError as error:
             self.refused.append(error)
             raise
+        if last is not None:
+            # Wait here, once for all: the SDK's own wait looks at each of its thousands of futures
+            # again whenever one of them is done, which is a second of CPU in a preview.
+            await asyncio.wait([asyncio.ensure_future(last.future())])
 
     def _log(self, name: str) -> Path:
         self.target.logs.mkdir(parents=True, exist_ok=True)

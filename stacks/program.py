@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 
 from catalog import Catalog, InvalidInputError, Problem, load_catalog
+from components.edge.edge import Edge
 from components.hetzner.servertypes import SIZES
 from stacks import production, staging
 from stacks.cloud import Machine, private_addresses, provision
@@ -100,8 +101,16 @@ def _too_large(settings: Settings, catalog: Catalog, file: str) -> list[Problem]
     return problems
 
 
-def compose(loaded: Loaded) -> dict[str, pulumi.Input[Any]]:
-    """Make all resources of a stack, and return its outputs."""
+@dataclass(frozen=True, kw_only=True)
+class Composed:
+    """A stack's outputs, and what is known last: when it is, the stack is complete."""
+
+    outputs: dict[str, pulumi.Input[Any]]
+    last: list[pulumi.Output[str]]
+
+
+def compose(loaded: Loaded) -> Composed:
+    """Make all resources of a stack."""
     settings, catalog = loaded.settings, loaded.catalog
     vendors = providers(settings)
     machines = provision(loaded.stack, vendors, settings, loaded.policy)
@@ -116,7 +125,7 @@ def compose(loaded: Loaded) -> dict[str, pulumi.Input[Any]]:
         vault=vault,
         resolver=Resolver(catalog=catalog, settings=settings, hosts=hosts, vault=vault),
     )
-    _containers(inputs, machines)
+    edges = _containers(inputs, machines)
     dns = publish(
         vendors,
         settings,
@@ -134,7 +143,7 @@ def compose(loaded: Loaded) -> dict[str, pulumi.Input[Any]]:
         vault=vault,
         variables={"HOST": app.ipv4, "HOST_KEY": app.host_key},
     )
-    return outputs(
+    exported = outputs(
         stack=loaded.stack,
         settings=settings,
         catalog=catalog,
@@ -144,9 +153,13 @@ def compose(loaded: Loaded) -> dict[str, pulumi.Input[Any]]:
         delivery=delivery,
         price=monthly_price(settings),
     )
+    return Composed(
+        outputs=exported, last=[edge.container_name for edge in edges] + [delivery.environment.gate]
+    )
 
 
-def _containers(inputs: Inputs, machines: dict[str, Machine]) -> None:
+def _containers(inputs: Inputs, machines: dict[str, Machine]) -> list[Edge]:
+    """What runs on each server; an edge comes after all that it serves."""
     settings = inputs.settings
     monitoring = settings.holder(Role.MONITORING)
     private = private_addresses(settings)
@@ -155,20 +168,26 @@ def _containers(inputs: Inputs, machines: dict[str, Machine]) -> None:
         for name, server in settings.servers.items()
         if Role.EDGE in server.roles
     }
+    made: list[Edge] = []
     for name, machine in machines.items():
-        ServerStack(
+        stack = ServerStack(
             name=name,
             host=machine.host,
             inputs=inputs,
             data_root=machine.server.data_root,
             metrics_address=None if name == monitoring else private[name],
             metrics_hosts=edges,
-        ).compose()
+        )
+        stack.compose()
+        if stack.edge:
+            made.append(stack.edge)
+    return made
 
 
-def program() -> None:
-    """Run the stack that the engine selected."""
+def program() -> pulumi.Output[Any]:
+    """Run the stack that the engine selected; what it returns is known when all is registered."""
     stack = pulumi.get_stack()
-    loaded = load(stack, raw_config(), found=unencrypted(f"Pulumi.{stack}.yaml"))
-    for name, value in compose(loaded).items():
+    composed = compose(load(stack, raw_config(), found=unencrypted(f"Pulumi.{stack}.yaml")))
+    for name, value in composed.outputs.items():
         pulumi.export(name, value)
+    return pulumi.Output.all(*composed.last)

@@ -54,5 +54,5 @@ def planned(stack: str, **changes: object) -> tuple[Recorder, dict[str, Any]]:
     """Everything that a stack registers, and its outputs."""
     loaded = load(stack, raw(stack, **changes))
     with recording(ANSWERS, stack=stack) as (recorder, run):
-        outputs = run(lambda: compose(loaded))
+        outputs = run(lambda: compose(loaded).outputs)
     return recorder, outputs
