@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support import whole_parse
+
+whole_parse.install()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` writes the golden files anew."""
