@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import hashlib
 from typing import ClassVar
 
 import pulumi
@@ -53,11 +53,12 @@ class Vault(Component):
                 *sorted(generated),
             ]
         }
-        seed = random.RandomBytes(f"{name}-jwt", length=32, opts=self.child_options())
-        self.jwt_private_key: pulumi.Output[str] = pulumi.Output.secret(
-            seed.base64.apply(_private_pem)
-        )
-        self.jwt_public_key = pulumi.Output.unsecret(seed.base64.apply(_public_pem))
+        # Not RandomBytes: the state keeps its value as its id, in plain text.
+        secret = random.RandomPassword(
+            f"{name}-jwt", length=64, special=False, opts=self.child_options()
+        ).result
+        self.jwt_private_key: pulumi.Output[str] = pulumi.Output.secret(secret.apply(_private_pem))
+        self.jwt_public_key = pulumi.Output.unsecret(secret.apply(_public_pem))
         self.register()
 
     def password(self, key: str) -> pulumi.Output[str]:
@@ -69,11 +70,14 @@ class Vault(Component):
         return self._passwords[f"database-{name}"]
 
 
-def _private_pem(seed: str) -> str:
-    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed))
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+def _private_pem(secret: str) -> str:
+    return _key(secret).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def _public_pem(seed: str) -> str:
-    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed)).public_key()
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+def _public_pem(secret: str) -> str:
+    public = _key(secret).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _key(secret: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(secret.encode()).digest())

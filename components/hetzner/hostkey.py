@@ -1,7 +1,7 @@
 """A server's SSH host key, known before the server exists.
 
-The key is derived from 32 random bytes that the state keeps, so a rebuilt server has it again and
-the pinned public key stays right. OpenSSH's private format (PROTOCOL.key in its source) holds a
+The key is derived from a random text that the state keeps encrypted, so a rebuilt server has it
+again and the pinned public key stays right. OpenSSH's private format (PROTOCOL.key in its source) holds a
 random check number; here it comes from the key itself, since text that differed at each run would
 replace the server.
 """
@@ -27,6 +27,11 @@ class HostKey:
 
     private: str
     public: str
+
+
+def seed_of(text: str) -> str:
+    """A seed from a random text that holds at least as much chance as an Ed25519 key."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def host_key(seed: str) -> HostKey:

@@ -12,7 +12,7 @@ import pulumi_random as random
 
 from components.component import Component
 from components.hetzner.cloudinit import DATA_ROOT, CloudInit
-from components.hetzner.hostkey import host_key
+from components.hetzner.hostkey import host_key, seed_of
 from components.hetzner.servertypes import Location, ServerType
 
 IMAGE = "debian-13"
@@ -58,16 +58,21 @@ class Server(Component):
     def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None):
         """Make volume and server, and attach the one to the other."""
         super().__init__(name, opts)
-        seed = random.RandomBytes(f"{name}-hostkey", length=32, opts=self.child_options())
-        self.host_key = pulumi.Output.unsecret(seed.base64.apply(lambda s: host_key(s).public))
+        # Not RandomBytes: the state keeps its value as its id, in plain text.
+        secret = random.RandomPassword(
+            f"{name}-hostkey", length=64, special=False, opts=self.child_options()
+        ).result
+        self.host_key = pulumi.Output.unsecret(
+            secret.apply(lambda text: host_key(seed_of(text)).public)
+        )
         volume = self._volume(name, args) if args.volume else None
         device = volume.linux_device if volume else pulumi.Output.from_input("")
-        user_data = pulumi.Output.all(seed.base64, device).apply(
+        user_data = pulumi.Output.all(secret, device).apply(
             lambda both: CloudInit(
                 hostname=args.hostname,
                 user=args.user,
                 authorized_keys=[key.strip() for _, key in sorted(args.authorized_keys.items())],
-                host_key=host_key(both[0]),
+                host_key=host_key(seed_of(both[0])),
                 device=both[1] or None,
             ).text()
         )

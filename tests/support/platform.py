@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ def _fixed(**outputs: str) -> Answer:
 
 
 ANSWERS: dict[str, Answer] = {
-    "random:index/randomBytes:RandomBytes": _fixed(base64=base64.b64encode(b"y" * 32).decode()),
     "random:index/randomPassword:RandomPassword": lambda args: {"result": f"password-{args.name}"},
     "hcloud:index/server:Server": _fixed(id="42"),
     "hcloud:index/network:Network": _fixed(id="7"),

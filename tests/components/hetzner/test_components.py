@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from ipaddress import IPv4Network
 from typing import Any
@@ -21,7 +20,7 @@ from components.hetzner.sshkeys import SshKeys, SshKeysArgs
 from tests.support.mocks import Answer, Recorder, recording
 
 LABELS = {"stack": "test"}
-SEED = base64.b64encode(bytes(32)).decode()
+SECRET = "s" * 64
 ANSWERS: dict[str, Answer] = {
     "hcloud:index/network:Network": lambda _: {"id": "11"},
     "hcloud:index/firewall:Firewall": lambda _: {"id": "12"},
@@ -32,7 +31,7 @@ ANSWERS: dict[str, Answer] = {
         "linuxDevice": "/dev/disk/by-id/scsi-0HC_Volume_15",
     },
     "hcloud:index/server:Server": lambda _: {"id": "16"},
-    "random:index/randomBytes:RandomBytes": lambda _: {"base64": SEED},
+    "random:index/randomPassword:RandomPassword": lambda _: {"result": SECRET},
 }
 
 

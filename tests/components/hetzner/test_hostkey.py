@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.hetzner.hostkey import host_key
+from components.hetzner.hostkey import host_key, seed_of
 
 SEED = base64.b64encode(bytes(range(32))).decode()
 
@@ -33,3 +33,9 @@ def test_the_same_seed_gives_the_same_text(seed: bytes) -> None:
 
 def test_another_seed_gives_another_key() -> None:
     assert host_key(SEED).public != host_key(base64.b64encode(b"z" * 32).decode()).public
+
+
+def test_a_random_text_gives_always_the_same_seed_of_the_right_length() -> None:
+    seed = seed_of("a random text")
+    assert seed == seed_of("a random text") != seed_of("another")
+    assert len(base64.b64decode(seed)) == 32
