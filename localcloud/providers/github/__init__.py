@@ -1,19 +1,18 @@
-"""The stand-in of the github provider, on the vendor's official client PyGithub.
+"""The stand-in of the GitHub provider, on the vendor's official Python client.
 
-Declared after pulumi-github 6.15 (its schema) and the Terraform provider below it. What it does
-not follow: a renamed repository is replaced rather than followed, and there is no pause of a
-second between writes, which the official plugin makes by default (`writeDelayMs`).
+Properties, replacements, import ids and refusals are those of the official plugin v6. A create
+whose answer was lost is found again when it is repeated.
 """
 
 from __future__ import annotations
 
-from localcloud.providers.framework import Boolean, Integer, ListOf, Property, Provider
+from localcloud.providers.framework import Boolean, Integer, Property, Provider
 from localcloud.providers.github.client import Client
-from localcloud.providers.github.environments import (
+from localcloud.providers.github.environment import (
     RepositoryEnvironment,
     RepositoryEnvironmentDeploymentPolicy,
 )
-from localcloud.providers.github.rulesets import RepositoryRuleset
+from localcloud.providers.github.ruleset import RepositoryRuleset
 from localcloud.providers.github.security import (
     RepositoryDependabotSecurityUpdates,
     RepositoryVulnerabilityAlerts,
@@ -27,23 +26,23 @@ from localcloud.providers.github.values import (
 
 
 def provider() -> Provider[Client]:
-    """The stand-in."""
+    """The stand-in, as the server wants it."""
     return Provider(
         name="github",
         package="pulumi-github",
-        configure=Client,
         config=(
             Property("token", secret=True, env=("GITHUB_TOKEN",)),
             Property("owner", env=("GITHUB_OWNER",)),
             Property("organization", env=("GITHUB_ORGANIZATION",)),
             Property("baseUrl", env=("GITHUB_BASE_URL",), default="https://api.github.com/"),
+            Property("insecure", Boolean),
             Property("maxRetries", Integer, default=3),
             Property("retryDelayMs", Integer, default=1000),
-            *(Property(name, Integer) for name in ("readDelayMs", "writeDelayMs", "maxPerPage")),
-            *(Property(name, Boolean) for name in ("insecure", "parallelRequests", "legacyClient")),
-            Property("retryableErrors", ListOf("integer")),
-            Property("cachePath"),
+            Property("parallelRequests", Boolean),
+            Property("readDelayMs", Integer),
+            Property("writeDelayMs", Integer),
         ),
+        configure=Client,
         resources=(
             RepositoryEnvironment(),
             RepositoryEnvironmentDeploymentPolicy(),
@@ -56,6 +55,8 @@ def provider() -> Provider[Client]:
             RepositoryDependabotSecurityUpdates(),
         ),
         refused={
-            "github:index/repository:Repository": "the repository exists and is not managed here",
+            "github:index/repository:Repository": (
+                "the repository exists; managing it could delete it"
+            ),
         },
     )

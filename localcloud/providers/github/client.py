@@ -23,21 +23,12 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 
-class Refused(ProviderError):  # noqa: N818 - it reads as what it says
-    """GitHub's refusal, in its own words."""
-
-    def __init__(self, status: int, words: str) -> None:
-        """The answer's status and message."""
-        super().__init__(f"{status} {words}")
-        self.status = status
-
-
 class Client:
     """GitHub for one owner.
 
-    Calls answer the body as it is; 404 raises `NotFound`, every other refusal `Refused`. Server
-    errors are tried again as the official plugin does, rate limits after the time that GitHub
-    names.
+    Calls answer the body as it is; 404 raises `NotFound`, every other refusal `ProviderError`
+    with GitHub's own words. Server errors are tried again as the official plugin does, rate
+    limits after the time that GitHub names.
     """
 
     def __init__(self, config: Values) -> None:
@@ -136,7 +127,7 @@ class Client:
             except GithubException as error:
                 wait = self._wait(error)
                 if wait is None or not left:
-                    raise Refused(error.status, _words(error)) from error
+                    raise ProviderError(_words(error)) from error
                 time.sleep(wait)
             except requests.RequestException as error:
                 if not left:
@@ -162,10 +153,10 @@ class Client:
 def _words(error: GithubException) -> str:
     data: object = error.data
     if not isinstance(data, dict):
-        return str(data)
+        return f"{error.status} {data}"
     body: dict[str, Any] = dict(data)  # pyright: ignore[reportUnknownArgumentType]
     details = "".join(f"; {item}" for item in body.get("errors", []))
-    return f"{body.get('message', '')}{details}"
+    return f"{error.status} {body.get('message', '')}{details}"
 
 
 def timestamp(text: str) -> str:

@@ -1,86 +1,96 @@
-"""RepositoryVulnerabilityAlerts and RepositoryDependabotSecurityUpdates."""
-
-# ruff: noqa: ARG002 - the arguments of the methods are the framework's, used or not
+"""Dependabot of a repository."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from localcloud.providers.framework import Boolean, Context, Property, Resource, Values
+from localcloud.providers.framework import Boolean, Context, Integer, Property, Resource, Values
 from localcloud.providers.github.client import Client
-from localcloud.providers.github.environments import REPOSITORY, REPOSITORY_ID
-
-
-def _switch(client: Client, path: str, *, on: bool) -> None:
-    if on:
-        client.put(path)
-    else:
-        client.delete(path)
 
 
 class RepositoryVulnerabilityAlerts(Resource[Client]):
-    """Dependabot's alerts."""
+    """Dependabot's alerts; import id is the repository's name."""
 
     token = "github:index/repositoryVulnerabilityAlerts:RepositoryVulnerabilityAlerts"  # noqa: S105
-    properties = (REPOSITORY, Property("enabled", Boolean, default=True), REPOSITORY_ID)
+    undo_abandoned = False
+    properties = (
+        Property("repository", required=True, force_new=True),
+        Property("enabled", Boolean, default=True),
+        Property("repositoryId", Integer, output=True),
+    )
 
     def create(self, ctx: Context[Client], inputs: Values) -> tuple[str, Values]:
-        """Switch them on or off; the id is the repository's number."""
+        """Switch them."""
+        self._switch(ctx, inputs["repository"], on=inputs["enabled"])
         number = ctx.client.repository_id(inputs["repository"])
-        _switch(ctx.client, self._path(ctx.client, inputs), on=inputs["enabled"])
-        return str(number), {"repositoryId": number}
+        return inputs["repository"], {"repositoryId": number}
 
-    def read(self, ctx: Context[Client], resource_id: str, state: Values) -> Values | None:
-        """Whether they are on; an import names the repository."""
-        repository = state.get("repository", resource_id)
-        number = ctx.client.repository_id(repository)
-        enabled = ctx.client.status(self._path(ctx.client, {"repository": repository}))
-        outputs: dict[str, Any] = {"id": str(number), "repository": repository}
-        return {**outputs, "repositoryId": number, "enabled": enabled}
+    def read(self, ctx: Context[Client], resource_id: str, state: Values) -> Values:  # noqa: ARG002
+        """As they are."""
+        return {
+            "repository": resource_id,
+            "enabled": ctx.client.status(_alerts(ctx, resource_id)),
+            "repositoryId": ctx.client.repository_id(resource_id),
+        }
 
-    def update(self, ctx: Context[Client], resource_id: str, old: Values, new: Values) -> Values:
-        """Switch them on or off."""
-        _switch(ctx.client, self._path(ctx.client, new), on=new["enabled"])
+    def update(self, ctx: Context[Client], resource_id: str, old: Values, new: Values) -> Values:  # noqa: ARG002
+        """Switch them."""
+        self._switch(ctx, resource_id, on=new["enabled"])
         return {}
 
-    def delete(self, ctx: Context[Client], resource_id: str, state: Values) -> None:
+    def delete(self, ctx: Context[Client], resource_id: str, state: Values) -> None:  # noqa: ARG002
         """Switch them off."""
-        ctx.client.delete(self._path(ctx.client, state))
+        self._switch(ctx, resource_id, on=False)
 
     @staticmethod
-    def _path(client: Client, values: Values) -> str:
-        return f"{client.repository(values['repository'])}/vulnerability-alerts"
+    def _switch(ctx: Context[Client], repository: str, *, on: bool) -> None:
+        if on:
+            ctx.client.put(_alerts(ctx, repository))
+        else:
+            ctx.client.delete(_alerts(ctx, repository))
 
 
 class RepositoryDependabotSecurityUpdates(Resource[Client]):
-    """Dependabot's pull requests."""
+    """Dependabot's pull requests; import id is the repository's name."""
 
-    token = "github:index/repositoryDependabotSecurityUpdates:RepositoryDependabotSecurityUpdates"  # noqa: S105
+    token = (
+        "github:index/repositoryDependabotSecurityUpdates:"  # noqa: S105
+        "RepositoryDependabotSecurityUpdates"
+    )
+    undo_abandoned = False
     properties = (
         Property("repository", required=True, force_new=True),
         Property("enabled", Boolean, required=True),
     )
 
     def create(self, ctx: Context[Client], inputs: Values) -> tuple[str, Values]:
-        """Switch them on or off; the id is the repository's name."""
-        _switch(ctx.client, self._path(ctx.client, inputs), on=inputs["enabled"])
+        """Switch them."""
+        self._switch(ctx, inputs["repository"], on=inputs["enabled"])
         return inputs["repository"], {}
 
-    def read(self, ctx: Context[Client], resource_id: str, state: Values) -> Values | None:
-        """Whether they are on."""
-        repository = state.get("repository", resource_id)
-        found = ctx.client.get(self._path(ctx.client, {"repository": repository}))
-        return {"repository": repository, "enabled": found["enabled"]}
+    def read(self, ctx: Context[Client], resource_id: str, state: Values) -> Values:  # noqa: ARG002
+        """As they are."""
+        found = ctx.client.get(_updates(ctx, resource_id))
+        return {"repository": resource_id, "enabled": bool(found["enabled"])}
 
-    def update(self, ctx: Context[Client], resource_id: str, old: Values, new: Values) -> Values:
-        """Switch them on or off."""
-        _switch(ctx.client, self._path(ctx.client, new), on=new["enabled"])
+    def update(self, ctx: Context[Client], resource_id: str, old: Values, new: Values) -> Values:  # noqa: ARG002
+        """Switch them."""
+        self._switch(ctx, resource_id, on=new["enabled"])
         return {}
 
-    def delete(self, ctx: Context[Client], resource_id: str, state: Values) -> None:
+    def delete(self, ctx: Context[Client], resource_id: str, state: Values) -> None:  # noqa: ARG002
         """Switch them off."""
-        ctx.client.delete(self._path(ctx.client, state))
+        self._switch(ctx, resource_id, on=False)
 
     @staticmethod
-    def _path(client: Client, values: Values) -> str:
-        return f"{client.repository(values['repository'])}/automated-security-fixes"
+    def _switch(ctx: Context[Client], repository: str, *, on: bool) -> None:
+        if on:
+            ctx.client.put(_updates(ctx, repository))
+        else:
+            ctx.client.delete(_updates(ctx, repository))
+
+
+def _alerts(ctx: Context[Client], repository: str) -> str:
+    return f"{ctx.client.repository(repository)}/vulnerability-alerts"
+
+
+def _updates(ctx: Context[Client], repository: str) -> str:
+    return f"{ctx.client.repository(repository)}/automated-security-fixes"

@@ -1,230 +1,209 @@
-"""Actions secrets and variables, of the repository and of environments."""
-
-# ruff: noqa: ARG002 - the arguments of the methods are the framework's, used or not
+"""Secrets and variables of Actions, of a repository and of an environment."""
 
 from __future__ import annotations
 
 import base64
-import binascii
-import re
-from typing import ClassVar
+from typing import Any
 
 from nacl.public import PublicKey, SealedBox
 
-from localcloud.providers.framework import Boolean, Context, Property, Resource, Values
-from localcloud.providers.github.client import (
-    Client,
-    Json,
-    build_id,
-    parse_id,
-    segment,
-    timestamp,
+from localcloud.providers.framework import (
+    Boolean,
+    Context,
+    Integer,
+    Property,
+    ProviderError,
+    Resource,
+    Values,
 )
-from localcloud.providers.github.environments import (
-    REPOSITORY,
-    REPOSITORY_ID,
-    environment_path,
+from localcloud.providers.github.client import Client, build_id, parse_id, segment, timestamp
+
+_VALUES = ("value", "valueEncrypted", "plaintextValue", "encryptedValue")
+_STAMPS = (
+    Property("createdAt", output=True),
+    Property("updatedAt", output=True, volatile=True),
+)
+_SCOPED = (
+    Property("repository", required=True, force_new=True),
+    Property("environment", required=True, force_new=True),
 )
 
-_NAME = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_]*$")
-_ENVIRONMENT = Property("environment", required=True, force_new=True)
-_TIMES = (Property("createdAt", output=True), Property("updatedAt", output=True))
-_ONE_OF = ("value", "valueEncrypted", "encryptedValue", "plaintextValue")
+
+def _is_scoped(resource: Resource[Client]) -> bool:
+    return any(item.name == "environment" for item in resource.properties)
 
 
-def _check_name(name: str) -> str | None:
-    if not _NAME.match(name):
-        return (
-            "secret names can only contain alphanumeric characters or underscores and must not"
-            " start with a number"
-        )
-    if name.upper().startswith("GITHUB_"):
-        return "secret names must not start with the GITHUB_ prefix"
-    return None
+class _Value(Resource[Client]):
+    """What secrets and variables share; the name's property and the address's last part differ."""
+
+    name_property: str
+    kind: str
+    form: str
+
+    def _folder(self, ctx: Context[Client], values: Values) -> str:
+        repository = ctx.client.repository(values["repository"])
+        if _is_scoped(self):
+            return f"{repository}/environments/{segment(values['environment'])}/{self.kind}"
+        return f"{repository}/actions/{self.kind}"
+
+    def _address(self, ctx: Context[Client], values: Values) -> str:
+        return f"{self._folder(ctx, values)}/{segment(values[self.name_property])}"
+
+    def _id(self, values: Values) -> str:
+        scope = [values["environment"]] if _is_scoped(self) else []
+        return build_id(values["repository"], *scope, values[self.name_property])
+
+    def _named(self, resource_id: str) -> Values:
+        parts = parse_id(resource_id, self.form)
+        keys = ["repository", *(["environment"] if _is_scoped(self) else []), self.name_property]
+        return dict(zip(keys, parts, strict=True))
+
+    def delete(self, ctx: Context[Client], resource_id: str, state: Values) -> None:  # noqa: ARG002
+        """Remove it."""
+        ctx.client.delete(self._address(ctx, state))
 
 
-def _check_base64(text: str) -> str | None:
-    try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return "expected to be a base64 string"
-    return None
-
-
-class _Held(Resource[Client]):
-    """A named value of the repository or of one of its environments."""
-
-    kind: ClassVar[str]
-    """`secrets` or `variables`, as in the API's addresses."""
-    name_property: ClassVar[str]
-    in_environment: ClassVar[bool]
-
-    def holder(self, client: Client, values: Values) -> str:
-        """The path below which the values are."""
-        if self.in_environment:
-            return environment_path(client, values["repository"], values["environment"])
-        return f"{client.repository(values['repository'])}/actions"
-
-    def path(self, client: Client, values: Values) -> str:
-        """The path of the value."""
-        name = segment(values[self.name_property])
-        return f"{self.holder(client, values)}/{self.kind}/{name}"
-
-    def id_of(self, values: Values) -> str:
-        """The id, as the import wants it."""
-        environment = [values["environment"].replace(":", "??")] if self.in_environment else []
-        return build_id(values["repository"], *environment, values[self.name_property])
-
-    def identity(self, resource_id: str, state: Values) -> Values:
-        """What names the value: from the state, or in an import from the id."""
-        keys = ["repository", *(["environment"] if self.in_environment else []), self.name_property]
-        if state:
-            return {key: state[key] for key in keys}
-        form = ":".join(f"<{key}>" for key in keys)
-        return dict(zip(keys, parse_id(resource_id, form), strict=True))
-
-    def delete(self, ctx: Context[Client], resource_id: str, state: Values) -> None:
-        """Delete the value; it may have gone with its environment."""
-        ctx.client.delete(self.path(ctx.client, state))
-
-
-class _Secret(_Held):
-    """A secret: sealed for the holder's public key before it is sent, and never read back.
-
-    As upstream, a value that someone else wrote shows only as a `remoteUpdatedAt` that differs
-    from `updatedAt`; the next update leaves it alone.
-    """
-
-    kind = "secrets"
+class _Secret(_Value):
     name_property = "secretName"
-    shared = (
-        Property("secretName", required=True, force_new=True, validate=_check_name),
-        Property(
-            "keyId",
-            computed=True,
-            required_with=("valueEncrypted",),
-            conflicts_with=("value", "plaintextValue"),
-        ),
-        Property("value", secret=True, exactly_one_of=_ONE_OF),
-        Property("valueEncrypted", secret=True, exactly_one_of=_ONE_OF, validate=_check_base64),
-        Property("encryptedValue", secret=True, exactly_one_of=_ONE_OF, validate=_check_base64),
-        Property("plaintextValue", secret=True, exactly_one_of=_ONE_OF),
-        *_TIMES,
-        Property("remoteUpdatedAt", output=True),
-        REPOSITORY_ID,
-    )
+    kind = "secrets"
 
     def create(self, ctx: Context[Client], inputs: Values) -> tuple[str, Values]:
-        """Seal and send the value."""
-        return self.id_of(inputs), self._write(ctx.client, inputs)
+        """Seal the value for GitHub and hand it over."""
+        self._put(ctx, inputs)
+        return self._id(inputs), self._stamps(ctx, inputs)
 
-    def update(self, ctx: Context[Client], resource_id: str, old: Values, new: Values) -> Values:
-        """Seal and send the new value."""
-        return self._write(ctx.client, new)
+    def read(self, ctx: Context[Client], resource_id: str, state: Values) -> Values:
+        """Its dates: the value cannot be read back.
 
-    def read(self, ctx: Context[Client], resource_id: str, state: Values) -> Values | None:
-        """When the secret was written, by whomever."""
-        identity = self.identity(resource_id, state)
-        found = ctx.client.get(self.path(ctx.client, identity))
-        known = {key: state[key] for key in ("createdAt", "updatedAt") if state.get(key)}
-        repository_id = ctx.client.repository_id(identity["repository"])
-        return {**identity, **_times(found), **known, "repositoryId": repository_id}
+        One that somebody else wrote since is out of date: its value is taken out of the state,
+        so that the next update writes it again.
+        """
+        named = state or self._named(resource_id)
+        stamps = self._stamps(ctx, named)
+        if not state:
+            return {**named, **stamps}
+        drifted = state.get("remoteUpdatedAt") not in (None, stamps["remoteUpdatedAt"])
+        if not drifted:
+            return {**stamps, "updatedAt": state.get("updatedAt", stamps["updatedAt"])}
+        return {**stamps, **{key: None for key in _VALUES if key in state}}
 
-    def _write(self, client: Client, inputs: Values) -> Values:
+    def update(self, ctx: Context[Client], resource_id: str, old: Values, new: Values) -> Values:  # noqa: ARG002
+        """Write it again."""
+        self._put(ctx, new)
+        return self._stamps(ctx, new)
+
+    def _put(self, ctx: Context[Client], inputs: Values) -> None:
         sealed = inputs.get("valueEncrypted") or inputs.get("encryptedValue")
-        key_id = inputs.get("keyId")
-        if not (sealed and key_id):
-            key = client.get(f"{self.holder(client, inputs)}/secrets/public-key")
-            key_id = key["key_id"]
-            if not sealed:
-                plain: str = inputs.get("value") or inputs.get("plaintextValue") or ""
-                box = SealedBox(PublicKey(base64.b64decode(key["key"])))
-                sealed = base64.b64encode(box.encrypt(plain.encode())).decode()
-        path = self.path(client, inputs)
-        client.put(path, {"encrypted_value": sealed, "key_id": key_id})
-        repository_id = client.repository_id(inputs["repository"])
-        return {**_times(client.get(path)), "keyId": key_id, "repositoryId": repository_id}
+        key = ctx.client.get(f"{self._folder(ctx, inputs)}/public-key")
+        if sealed is None:
+            plain = inputs.get("value", inputs.get("plaintextValue"))
+            if plain is None:
+                raise ProviderError("a secret needs one of: value, valueEncrypted")
+            box = SealedBox(PublicKey(base64.b64decode(key["key"])))
+            sealed = base64.b64encode(box.encrypt(str(plain).encode())).decode()
+        identity = inputs.get("keyId") or key["key_id"]
+        ctx.client.put(self._address(ctx, inputs), {"encrypted_value": sealed, "key_id": identity})
+
+    def _stamps(self, ctx: Context[Client], values: Values) -> Values:
+        found = ctx.client.get(self._address(ctx, values))
+        updated = timestamp(found["updated_at"])
+        return {
+            "createdAt": timestamp(found["created_at"]),
+            "updatedAt": updated,
+            "remoteUpdatedAt": updated,
+            "repositoryId": ctx.client.repository_id(values["repository"]),
+        }
 
 
-def _times(found: Json) -> Values:
-    updated = timestamp(found["updated_at"])
-    created = timestamp(found["created_at"])
-    return {"createdAt": created, "updatedAt": updated, "remoteUpdatedAt": updated}
-
-
-class ActionsSecret(_Secret):
-    """A secret of the repository."""
-
-    token = "github:index/actionsSecret:ActionsSecret"  # noqa: S105 - a type
-    in_environment = False
-    properties = (REPOSITORY, *_Secret.shared, Property("destroyOnDrift", Boolean))
+def _secret_inputs() -> tuple[Property, ...]:
+    return (
+        Property("secretName", required=True, force_new=True),
+        *(
+            Property(name, secret=True, conflicts_with=tuple(v for v in _VALUES if v != name))
+            for name in _VALUES
+        ),
+        Property("keyId", computed=True),
+        *_STAMPS,
+        Property("remoteUpdatedAt", output=True, volatile=True),
+        Property("repositoryId", Integer, output=True),
+    )
 
 
 class ActionsEnvironmentSecret(_Secret):
-    """A secret of an environment."""
+    """A secret of an environment; import id `<repository>:<environment>:<name>`."""
 
     token = "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret"  # noqa: S105
-    delete_before_replace = True
-    in_environment = True
-    properties = (REPOSITORY, _ENVIRONMENT, *_Secret.shared)
+    form = "<repository>:<environment>:<name>"
+    properties = (*_SCOPED, *_secret_inputs())
 
 
-class _Variable(_Held):
-    """A variable."""
+class ActionsSecret(_Secret):
+    """A secret of a repository; import id `<repository>:<name>`."""
 
-    kind = "variables"
-    name_property = "variableName"
-    shared = (
-        Property("variableName", required=True, force_new=True, validate=_check_name),
-        Property("value", required=True),
-        *_TIMES,
-        REPOSITORY_ID,
+    token = "github:index/actionsSecret:ActionsSecret"  # noqa: S105
+    form = "<repository>:<name>"
+    properties = (
+        Property("repository", required=True, force_new=True),
+        *_secret_inputs(),
+        Property("destroyOnDrift", Boolean),
     )
 
+
+class _Variable(_Value):
+    name_property = "variableName"
+    kind = "variables"
+
     def create(self, ctx: Context[Client], inputs: Values) -> tuple[str, Values]:
-        """Create the variable; one that exists already is refused."""
-        client = ctx.client
+        """Make it."""
+        address = self._address(ctx, inputs)
+
+        def existing() -> dict[str, Any] | None:
+            return ctx.client.get(address) if ctx.client.status(address) else None
+
         body = {"name": inputs["variableName"], "value": inputs["value"]}
+        ctx.client.post(self._folder(ctx, inputs), body, existing)
+        return self._id(inputs), self._outputs(ctx, inputs)
 
-        def existing() -> Json | None:
-            path = self.path(client, inputs)
-            return client.get(path) if client.status(path) else None
+    def read(self, ctx: Context[Client], resource_id: str, state: Values) -> Values:  # noqa: ARG002
+        """As it is."""
+        named = self._named(resource_id)
+        return {**named, **self._outputs(ctx, named)}
 
-        client.post(f"{self.holder(client, inputs)}/variables", body, existing)
-        return self.id_of(inputs), self._found(client, inputs)
-
-    def update(self, ctx: Context[Client], resource_id: str, old: Values, new: Values) -> Values:
+    def update(self, ctx: Context[Client], resource_id: str, old: Values, new: Values) -> Values:  # noqa: ARG002
         """Change the value."""
-        body = {"name": new["variableName"], "value": new["value"]}
-        ctx.client.patch(self.path(ctx.client, new), body)
-        return self._found(ctx.client, new)
+        ctx.client.patch(self._address(ctx, new), {"value": new["value"]})
+        return self._outputs(ctx, new)
 
-    def read(self, ctx: Context[Client], resource_id: str, state: Values) -> Values | None:
-        """As the variable is."""
-        identity = self.identity(resource_id, state)
-        return {**identity, **self._found(ctx.client, identity)}
-
-    def _found(self, client: Client, values: Values) -> Values:
-        found = client.get(self.path(client, values))
+    def _outputs(self, ctx: Context[Client], values: Values) -> Values:
+        found = ctx.client.get(self._address(ctx, values))
         return {
             "value": found["value"],
             "createdAt": timestamp(found["created_at"]),
             "updatedAt": timestamp(found["updated_at"]),
-            "repositoryId": client.repository_id(values["repository"]),
+            "repositoryId": ctx.client.repository_id(values["repository"]),
         }
 
 
-class ActionsVariable(_Variable):
-    """A variable of the repository."""
-
-    token = "github:index/actionsVariable:ActionsVariable"  # noqa: S105 - a type
-    in_environment = False
-    properties = (REPOSITORY, *_Variable.shared)
+def _variable_inputs() -> tuple[Property, ...]:
+    return (
+        Property("variableName", required=True, force_new=True),
+        Property("value", required=True),
+        *_STAMPS,
+        Property("repositoryId", Integer, output=True),
+    )
 
 
 class ActionsEnvironmentVariable(_Variable):
-    """A variable of an environment."""
+    """A variable of an environment; import id `<repository>:<environment>:<name>`."""
 
     token = "github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable"  # noqa: S105
-    in_environment = True
-    properties = (REPOSITORY, _ENVIRONMENT, *_Variable.shared)
+    form = "<repository>:<environment>:<name>"
+    properties = (*_SCOPED, *_variable_inputs())
+
+
+class ActionsVariable(_Variable):
+    """A variable of a repository; import id `<repository>:<name>`."""
+
+    token = "github:index/actionsVariable:ActionsVariable"  # noqa: S105
+    form = "<repository>:<name>"
+    properties = (Property("repository", required=True, force_new=True), *_variable_inputs())
