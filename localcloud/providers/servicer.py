@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
@@ -25,10 +25,9 @@ from pulumi.runtime.proto import (
 )
 
 from localcloud.providers import lifecycle
-from localcloud.providers.diff import Change, compare, without_ignored
+from localcloud.providers.diff import compare, without_ignored
 from localcloud.providers.framework import (
     Context,
-    Failure,
     NotFound,
     PartialFailure,
     Provider,
@@ -37,6 +36,7 @@ from localcloud.providers.framework import (
     Values,
     has_unknown,
 )
+from localcloud.providers.responses import diff_response, failed_checks
 from localcloud.providers.schema import INTERNAL_INPUTS, check_inputs, decode_config
 from localcloud.providers.sessions import Session, Sessions
 from localcloud.providers.values import from_struct, to_struct
@@ -102,7 +102,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer, Generic[ClientT]):
     ) -> provider_pb2.CheckResponse:
         given = from_struct(request.news)
         _, failures = check_inputs(self._provider.config, self._decoded(given))
-        return provider_pb2.CheckResponse(inputs=request.news, failures=_failures(failures))
+        return provider_pb2.CheckResponse(inputs=request.news, failures=failed_checks(failures))
 
     def DiffConfig(
         self,
@@ -112,7 +112,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer, Generic[ClientT]):
         old = self._decoded(from_struct(request.old_inputs or request.olds))
         new = self._decoded(from_struct(request.news))
         changes = without_ignored(compare(self._provider.config, old, new), request.ignoreChanges)
-        return _diff_response(changes, delete_first=False)
+        return diff_response(changes, delete_first=False)
 
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
@@ -169,7 +169,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer, Generic[ClientT]):
             self._fail(context, error, f"check {request.urn}")
         if defaults:
             inputs["__defaults"] = defaults
-        return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=_failures(failures))
+        return provider_pb2.CheckResponse(
+            inputs=to_struct(inputs), failures=failed_checks(failures)
+        )
 
     def Diff(
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
@@ -181,7 +183,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer, Generic[ClientT]):
         )
         changes = list(resource.customise_diff(state, inputs, changes))
         delete_first = lifecycle.deletes_first(resource, from_struct(request.old_inputs), inputs)
-        return _diff_response(changes, delete_first, tainted=lifecycle.TAINTED in state)
+        return diff_response(changes, delete_first, tainted=lifecycle.TAINTED in state)
 
     def Create(
         self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
@@ -265,7 +267,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer, Generic[ClientT]):
             self._unsupported(context, "function", request.tok)
         args, failures = check_inputs(function.properties, from_struct(request.args))
         if failures:
-            return provider_pb2.InvokeResponse(failures=_failures(failures))
+            return provider_pb2.InvokeResponse(failures=failed_checks(failures))
         try:
             result = function.run(self._context(context, request.tok), args)
         except Exception as error:
@@ -337,36 +339,3 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer, Generic[ClientT]):
         status = status_pb2.Status(code=2, message=str(failure), details=[detail])
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
         context.abort(code, str(failure))
-
-
-def _failures(failures: Iterable[Failure]) -> list[provider_pb2.CheckFailure]:
-    return [provider_pb2.CheckFailure(property=f.property, reason=f.reason) for f in failures]
-
-
-def _diff_response(
-    changes: list[Change], delete_first: bool, tainted: bool = False
-) -> provider_pb2.DiffResponse:
-    kinds = provider_pb2.PropertyDiff
-    table = {
-        ("add", False): kinds.ADD,
-        ("add", True): kinds.ADD_REPLACE,
-        ("delete", False): kinds.DELETE,
-        ("delete", True): kinds.DELETE_REPLACE,
-        ("update", False): kinds.UPDATE,
-        ("update", True): kinds.UPDATE_REPLACE,
-    }
-    replaces = sorted({change.property for change in changes if change.replace})
-    if tainted:
-        replaces = replaces or [lifecycle.TAINTED]
-    some = bool(changes) or tainted
-    response = provider_pb2.DiffResponse
-    return response(
-        changes=response.DIFF_SOME if some else response.DIFF_NONE,
-        replaces=replaces,
-        diffs=sorted({change.property for change in changes}),
-        deleteBeforeReplace=delete_first and bool(replaces),
-        detailedDiff={
-            change.path: kinds(kind=table[change.kind, change.replace]) for change in changes
-        },
-        hasDetailedDiff=True,
-    )
