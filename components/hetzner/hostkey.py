@@ -1,9 +1,9 @@
 """A server's SSH host key, known before the server exists.
 
 The key is derived from a random text that the state keeps encrypted, so a rebuilt server has it
-again and the pinned public key stays right. OpenSSH's private format (PROTOCOL.key in its source) holds a
-random check number; here it comes from the key itself, since text that differed at each run would
-replace the server.
+again and the pinned public key stays right. OpenSSH's private format (PROTOCOL.key in its source)
+holds a random check number; here it comes from the key itself, since text that differed at each
+run would replace the server.
 """
 
 from __future__ import annotations
