@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import re
 from typing import Any
 
 from nacl.public import PublicKey, SealedBox
@@ -19,6 +21,8 @@ from localcloud.providers.framework import (
 from localcloud.providers.github.client import Client, build_id, parse_id, segment, timestamp
 
 _VALUES = ("value", "valueEncrypted", "plaintextValue", "encryptedValue")
+_SEALED = ("valueEncrypted", "encryptedValue")
+_NAME = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_]*$")
 _STAMPS = (
     Property("createdAt", output=True),
     Property("updatedAt", output=True, volatile=True),
@@ -27,6 +31,25 @@ _SCOPED = (
     Property("repository", required=True, force_new=True),
     Property("environment", required=True, force_new=True),
 )
+
+
+def _name_fault(name: str) -> str | None:
+    if not _NAME.match(name):
+        return (
+            "secret names can only contain alphanumeric characters or underscores and must not"
+            " start with a number"
+        )
+    if name.upper().startswith("GITHUB_"):
+        return "secret names must not start with the GITHUB_ prefix"
+    return None
+
+
+def _base64_fault(text: str) -> str | None:
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return "expected to be a base64 string"
+    return None
 
 
 def _is_scoped(resource: Resource[Client]) -> bool:
@@ -75,17 +98,15 @@ class _Secret(_Value):
     def read(self, ctx: Context[Client], resource_id: str, state: Values) -> Values:
         """Its dates: the value cannot be read back.
 
-        One that somebody else wrote since is out of date: its value is taken out of the state,
-        so that the next update writes it again.
+        As measured with the official plugin, one that somebody else wrote shows only in a
+        `remoteUpdatedAt` later than `updatedAt`, and no update writes it again.
         """
         named = state or self._named(resource_id)
         stamps = self._stamps(ctx, named)
         if not state:
             return {**named, **stamps}
-        drifted = state.get("remoteUpdatedAt") not in (None, stamps["remoteUpdatedAt"])
-        if not drifted:
-            return {**stamps, "updatedAt": state.get("updatedAt", stamps["updatedAt"])}
-        return {**stamps, **{key: None for key in _VALUES if key in state}}
+        own = {key: state[key] for key in ("createdAt", "updatedAt") if state.get(key)}
+        return {**stamps, **own}
 
     def update(self, ctx: Context[Client], resource_id: str, old: Values, new: Values) -> Values:  # noqa: ARG002
         """Write it again."""
@@ -117,12 +138,22 @@ class _Secret(_Value):
 
 def _secret_inputs() -> tuple[Property, ...]:
     return (
-        Property("secretName", required=True, force_new=True),
+        Property("secretName", required=True, force_new=True, validate=_name_fault),
         *(
-            Property(name, secret=True, conflicts_with=tuple(v for v in _VALUES if v != name))
+            Property(
+                name,
+                secret=True,
+                exactly_one_of=_VALUES,
+                validate=_base64_fault if name in _SEALED else None,
+            )
             for name in _VALUES
         ),
-        Property("keyId", computed=True),
+        Property(
+            "keyId",
+            computed=True,
+            required_with=("valueEncrypted",),
+            conflicts_with=("value", "plaintextValue"),
+        ),
         *_STAMPS,
         Property("remoteUpdatedAt", output=True, volatile=True),
         Property("repositoryId", Integer, output=True),
@@ -134,6 +165,7 @@ class ActionsEnvironmentSecret(_Secret):
 
     token = "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret"  # noqa: S105
     form = "<repository>:<environment>:<name>"
+    delete_before_replace = True
     properties = (*_SCOPED, *_secret_inputs())
 
 
@@ -186,7 +218,7 @@ class _Variable(_Value):
 
 def _variable_inputs() -> tuple[Property, ...]:
     return (
-        Property("variableName", required=True, force_new=True),
+        Property("variableName", required=True, force_new=True, validate=_name_fault),
         Property("value", required=True),
         *_STAMPS,
         Property("repositoryId", Integer, output=True),
