@@ -60,7 +60,7 @@ def busybox() -> Iterator[str]:
 
 def _unpacked_busybox() -> str:
     folder = Path("~/.cache/manacore/images/busybox").expanduser()
-    program = next(folder.glob("root/**/busybox"), None)
+    program = next(folder.glob("root/**/bin/busybox"), None)
     if program is None:
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["apt-get", "download", "busybox-static"], cwd=folder, check=True)

@@ -30,7 +30,7 @@ def run_docker(*arguments: str) -> None:
 
 def check(result: str) -> docker.ContainerHealthcheckArgs:
     return docker.ContainerHealthcheckArgs(
-        tests=["CMD", "/bin/busybox", result], interval="1s", timeout="2s", retries=1
+        tests=["CMD", "/bin/busybox", result], interval="1s", timeout="10s", retries=3
     )
 
 
@@ -59,7 +59,7 @@ class Program:
             "log_opts": {"max-size": "1m"},
             "healthcheck": check("true"),
             "wait": True,
-            "wait_timeout": 20,
+            "wait_timeout": 60,
         }
 
     def __call__(self) -> None:
@@ -164,6 +164,33 @@ def test_an_unhealthy_container_fails_stays_and_is_replaced_by_the_next_update(
     assert replaced is not None
     assert replaced["Id"] != failed["Id"]
     assert set(harness.preview()) == {"same"}
+
+
+@pytest.mark.local
+def test_a_changed_health_check_reaches_the_container_only_when_it_is_replaced(
+    make_harness: MakeHarness, busybox: str
+) -> None:
+    harness = make_harness(standin.provider())
+    program = Program(busybox)
+    harness.up(program)
+    first = inspect("container", NAME)
+    assert first is not None
+
+    program.arguments["healthcheck"] = check("uname")
+    assert harness.up()["update"] == 1
+    kept = inspect("container", NAME)
+    assert kept is not None
+    assert kept["Id"] == first["Id"]
+    assert kept["Config"]["Healthcheck"]["Test"][-1] == "true", "the daemon was told nothing"
+    assert set(harness.preview()) == {"same"}
+
+    program.options["replace_on_changes"] = ["healthcheck"]
+    program.options["delete_before_replace"] = True
+    program.arguments["healthcheck"] = check("date")
+    assert harness.up()["replace"] == 1
+    replaced = inspect("container", NAME)
+    assert replaced is not None
+    assert replaced["Config"]["Healthcheck"]["Test"][-1] == "date"
 
 
 @pytest.mark.local
