@@ -12,13 +12,18 @@ from localcloud.docker_daemon import DaemonError
 from localcloud.home import Home
 from localcloud.processes import NotReadyError
 from localcloud.steps import Steps
-from ops import console, converge, status
+from ops import console, converge, drift, status
 from ops.failures import OpsError, told
 from ops.options import AsJson, Local, Parallel, Stack
 from ops.session import PARALLEL, Session
 from ops.target import Target
 
-Refresh = Annotated[bool, typer.Option("--refresh", help="Read every resource's state first.")]
+Refresh = Annotated[
+    bool | None,
+    typer.Option(
+        help="Read every resource's state first, or nothing; by default servers and containers."
+    ),
+]
 
 
 def up(
@@ -26,7 +31,7 @@ def up(
     as_json: AsJson = False,
     local: Local = False,
     parallel: Parallel = PARALLEL,
-    refresh: Refresh = False,
+    refresh: Refresh = None,
 ) -> None:
     """Bring the stack up; with --local, the local cloud first."""
     steps = Steps.taken_over()
@@ -35,13 +40,21 @@ def up(
             bring_up(LocalCloud(Home.from_environment(), steps), stack)
         target = Target.of(stack, local=local)
         session = Session(target)
-        with steps.step(f"pulumi up of {stack}"):
+        with steps.step("recovery"):
             opened = session.stack()
             converge.recover(opened, target)
+        if refresh is None:
+            with steps.step("drift"):
+                session.run("drift", lambda _out, _event: drift.check(opened))
+        with steps.step(f"pulumi up of {stack}"):
             made = session.run(
                 "up",
                 lambda out, event: opened.up(
-                    parallel=parallel, color="never", refresh=refresh, on_output=out, on_event=event
+                    parallel=parallel,
+                    color="never",
+                    refresh=bool(refresh),
+                    on_output=out,
+                    on_event=event,
                 ),
             )
         with steps.step("health"):
