@@ -1,0 +1,137 @@
+"""The whole staging platform on the local cloud, used as a person uses it: by its command line."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from tests.support.platform import ROOT
+
+pytestmark = pytest.mark.local
+
+Answer = dict[str, Any]
+
+
+def manacore(*arguments: str, code: int = 0) -> Answer:
+    """Run `./manacore ... --stack staging --local --json`; its answer, given its exit code."""
+    done = subprocess.run(
+        ["./manacore", *arguments, "--stack", "staging", "--local", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == code, f"exit {done.returncode}: {done.stdout[-800:]} {done.stderr}"
+    return cast(Answer, json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def outputs() -> Answer:
+    """The outputs of the stack, once it is up."""
+    up = manacore("up")
+    assert (up["healthy"], up["total"]) == (39, 39)
+    return manacore("outputs")
+
+
+@pytest.fixture(scope="module")
+def remote(outputs: Answer) -> Callable[[str], str]:
+    """Runs a command on the server."""
+    server = outputs["servers"]["main"]
+
+    def run(command: str) -> str:
+        ssh = ["ssh", *server["ssh_options"], f"{server['user']}@{server['ipv4']}", command]
+        return subprocess.run(ssh, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    return run
+
+
+def get(address: str, host: str, path: str) -> tuple[int, str]:
+    """Ask a host of the edge over TLS; status and body. Its own authority is not verified."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with (
+        socket.create_connection((address, 443), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=host) as secure,
+    ):
+        request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        secure.sendall(request.encode())
+        answer = b"".join(iter(lambda: secure.recv(65536), b"")).decode(errors="replace")
+    head, _, body = answer.partition("\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def test_a_second_preview_is_empty(outputs: Answer) -> None:
+    assert len(outputs["services"]) == 39
+    changes = manacore("preview")["changes"]
+    assert {kind: n for kind, n in changes.items() if kind != "same"} == {}
+
+
+def test_every_public_host_answers_through_the_edge(outputs: Answer) -> None:
+    address = outputs["servers"]["main"]["ipv4"]
+    public = [s for s in outputs["services"] if s["health_url"]]
+    assert len(public) == 34
+    for service in public:
+        host, _, path = service["health_url"].removeprefix("https://").partition("/")
+        status, body = get(address, host, f"/{path}")
+        assert status == 200, f"{service['name']}: {status} {body[:200]}"
+
+
+def test_an_unknown_host_is_not_served(outputs: Answer) -> None:
+    address = outputs["servers"]["main"]["ipv4"]
+    known = outputs["urls"]["chat-web"].removeprefix("https://")
+    with socket.create_connection((address, 80), timeout=10) as plain:
+        plain.sendall(f"GET / HTTP/1.1\r\nHost: {known}\r\nConnection: close\r\n\r\n".encode())
+        assert b" 308 " in plain.recv(4096).split(b"\r\n")[0]
+    with pytest.raises(ssl.SSLError):
+        get(address, "nobody.example.org", "/")
+
+
+def test_only_the_edge_has_published_ports(outputs: Answer, remote: Callable[[str], str]) -> None:
+    assert outputs["servers"]
+    lines = remote("docker ps --format '{{.Names}}|{{.Ports}}'").splitlines()
+    published = {name for name, _, ports in (x.partition("|") for x in lines) if "->" in ports}
+    assert published == {"edge"}
+
+
+def test_the_data_network_has_no_way_out(remote: Callable[[str], str]) -> None:
+    assert remote("docker network inspect data --format '{{.Internal}}'").strip() == "true"
+
+
+def test_no_password_is_in_a_containers_configuration(remote: Callable[[str], str]) -> None:
+    password = remote("sudo cat /srv/manacore/secrets/redis/REDIS_PASSWORD").strip()
+    assert len(password) == 40
+    inspected = remote("docker ps -aq | xargs docker inspect")
+    assert password not in inspected
+    assert "DATABASE_URL" not in inspected
+
+
+def test_each_database_belongs_to_its_role_alone(remote: Callable[[str], str]) -> None:
+    query = (
+        "SELECT datname || ' ' || pg_get_userbyid(datdba) || ' ' || datacl::text "
+        "FROM pg_database WHERE datname NOT LIKE 'template%' AND datname <> 'postgres'"
+    )
+    shown = remote(f'docker exec postgres psql -U postgres -Atc "{query}"').splitlines()
+    owners = {line.split()[0]: line.split()[1] for line in shown}
+    assert set(owners) == {"chat", "manacore_auth", "manadeck", "nutriphi", "quote", "uload"}
+    assert all(name == owner for name, owner in owners.items())
+    assert not any("{=" in line or ",=" in line for line in shown), "PUBLIC may not connect"
+
+
+def test_a_stopped_container_is_named_and_comes_back(
+    outputs: Answer, remote: Callable[[str], str]
+) -> None:
+    assert outputs["services"]
+    remote("docker stop quote-landing-blue")
+    status = manacore("status", code=1)
+    assert status["healthy"] == 38
+    assert [s["name"] for s in status["services"] if not s["healthy"]] == ["quote-landing"]
+    remote("docker start quote-landing-blue")
+    assert manacore("up")["healthy"] == 39
