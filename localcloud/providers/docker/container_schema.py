@@ -159,7 +159,8 @@ PROPERTIES: Final = (
     Property("stopTimeout", Integer, computed=True, force_new=True),
     Property("platform", computed=True, force_new=True),
     Property("runtime", computed=True, force_new=True),
-    Property("healthcheck", _HEALTHCHECK, computed=True, force_new=True),
+    # An update that tells the daemon nothing, as for `init` and `tmpfs`.
+    Property("healthcheck", _HEALTHCHECK, computed=True),
     Property("uploads", SetOf(_UPLOAD), force_new=True),
     *_replacing("domainname", "cgroupParent", "cgroupnsMode", "pidMode", "usernsMode"),
     # Confinement.
