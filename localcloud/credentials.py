@@ -19,20 +19,26 @@ class Credentials:
 
     folder: Path
 
-    @property
-    def private_key(self) -> Path:
-        """Log in to servers with it."""
-        return self.folder / "id_ed25519"
+    def private_key(self, stack: str) -> Path:
+        """Log in to a stack's servers with it.
+
+        Each stack has its own: Hetzner takes a public key only once in a project, and the stacks
+        of a local cloud share one.
+        """
+        file = self.folder / f"id_ed25519_{stack}"
+        if not file.exists():
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(file)]
+            subprocess.run(command, check=True, capture_output=True)
+        return file
 
     @property
     def passphrase_file(self) -> Path:
         """What encrypts the stacks' secrets."""
         return self.folder / "passphrase"
 
-    @property
-    def public_key(self) -> str:
+    def public_key(self, stack: str) -> str:
         """The line for `authorized_keys`, without a comment."""
-        return " ".join(self.private_key.with_suffix(".pub").read_text().split()[:2])
+        return " ".join(self.private_key(stack).with_suffix(".pub").read_text().split()[:2])
 
     @property
     def _file(self) -> Path:
@@ -41,23 +47,6 @@ class Credentials:
     def ensure(self) -> None:
         """Make what is missing."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not self.private_key.exists():
-            subprocess.run(
-                [
-                    "ssh-keygen",
-                    "-q",
-                    "-t",
-                    "ed25519",
-                    "-N",
-                    "",
-                    "-C",
-                    "",
-                    "-f",
-                    str(self.private_key),
-                ],
-                check=True,
-                capture_output=True,
-            )
         values = self._read()
         if not all(name in values for name in TOKENS):
             self._write({**{name: secrets.token_hex(32) for name in TOKENS}, **values})

@@ -50,7 +50,7 @@ class StackConfig:
             options = cast("dict[str, Any]", runtime).setdefault("options", {})
             options["virtualenv"] = str(self.root / ".venv")
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
-        merged = overlaid(_read(self.root / self.file.name), self.credentials)
+        merged = overlaid(_read(self.root / self.file.name), self.credentials, self.stack)
         if self.file.exists():
             before = _read(self.file)
             if "encryptionsalt" in before:
@@ -76,12 +76,12 @@ class StackConfig:
             pulumi.run("config", "set-all", "--stack", self.stack, "--path", *pairs)
 
 
-def overlaid(committed: Mapping[str, Any], credentials: Credentials) -> dict[str, Any]:
+def overlaid(committed: Mapping[str, Any], credentials: Credentials, stack: str) -> dict[str, Any]:
     """The committed configuration with what is the local cloud's own."""
     config: dict[str, Any] = dict(committed["config"])
     ssh = dict(config.get(f"{PROJECT}:ssh", {}))
-    ssh["keys"] = {"local": credentials.public_key}
-    ssh["identity_file"] = str(credentials.private_key)
+    ssh["keys"] = {"local": credentials.public_key(stack)}
+    ssh["identity_file"] = str(credentials.private_key(stack))
     config[f"{PROJECT}:ssh"] = ssh
     tls = dict(config.get(f"{PROJECT}:tls", {}))
     tls["issuer"] = "internal"

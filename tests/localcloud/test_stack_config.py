@@ -22,10 +22,18 @@ def credentials(folder: Path) -> Credentials:
 
 def test_credentials_are_made_once_and_only_the_owner_reads_them(tmp_path: Path) -> None:
     made = credentials(tmp_path)
-    before = (made.tokens(), made.public_key, made.service_secrets(["STRIPE_SECRET_KEY"]))
+    before = (
+        made.tokens(),
+        made.public_key("staging"),
+        made.service_secrets(["STRIPE_SECRET_KEY"]),
+    )
     made.ensure()
-    assert (made.tokens(), made.public_key, made.service_secrets(["STRIPE_SECRET_KEY"])) == before
-    assert made.public_key.startswith("ssh-ed25519 ")
+    assert (
+        made.tokens(),
+        made.public_key("staging"),
+        made.service_secrets(["STRIPE_SECRET_KEY"]),
+    ) == before
+    assert made.public_key("staging").startswith("ssh-ed25519 ")
     assert all(
         file.stat().st_mode & 0o077 == 0 for file in made.folder.glob("*") if file.suffix != ".pub"
     )
@@ -41,10 +49,10 @@ def test_the_committed_configuration_is_kept_but_for_what_is_local(tmp_path: Pat
             "manacore:secrets": {"X": {"secure": "v1:theirs"}},
         },
     }
-    local = overlaid(committed, made)
+    local = overlaid(committed, made, "staging")
     assert local["config"]["manacore:servers"] == committed["config"]["manacore:servers"]
     ssh = local["config"]["manacore:ssh"]
-    assert ssh["keys"] == {"local": made.public_key}
+    assert ssh["keys"] == {"local": made.public_key("staging")}
     assert ssh["sources"] == ["10.0.0.0/8"]
     assert "encryptionsalt" not in local, "the team's secrets cannot be read here"
     assert "manacore:secrets" not in local["config"]
