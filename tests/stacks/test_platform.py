@@ -162,14 +162,14 @@ def test_a_secret_reaches_a_service_as_a_file_only(plan: Plan) -> None:
 
 def test_in_phase_2_prometheus_scrapes_the_apps_over_the_private_network() -> None:
     recorder, outputs = planned("production", servers=PHASE_2)
-    assert outputs["servers"]["monitoring"]["private_ip"] == "10.0.0.11"
+    assert outputs["servers"]["monitoring"]["private_ip"] == "10.1.0.11"
     edge = next(
         c
         for c in recorder.of(CONTAINER)
         if c.inputs["name"] == "edge" and c.name.startswith("main-")
     )
     private = [p for p in edge.inputs["ports"] if p["internal"] == 9180]
-    assert [p["ip"] for p in private] == ["10.0.0.10"]
+    assert [p["ip"] for p in private] == ["10.1.0.10"]
 
 
 def test_production_is_protected_and_staging_is_not() -> None:
