@@ -135,6 +135,8 @@ class Host(Component):
         `stdin` reaches the text as its standard input; mark it secret when it is.
         """
         options = self._with_server(pulumi.ResourceOptions(parent=parent, depends_on=depends_on))
+        # A rebuilt server has the old one's address: deleting last would undo what was just made.
+        options.delete_before_replace = True
 
         def remote(text: str) -> pulumi.Output[str]:
             return pulumi.Output.all(self.target, self.docker_version).apply(
