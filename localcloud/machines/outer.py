@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Sequence
 
 from localcloud.machines.machine import MachineError
@@ -62,17 +63,17 @@ def remove(kind: str, name: str, options: Sequence[str] = ()) -> None:
             raise
 
 
+_PUBLIC_NETWORK_LOCK = threading.Lock()
+
+
 def ensure_public_network() -> None:
-    """The network of the public addresses, made when it is missing."""
-    if exists("network", PUBLIC_NETWORK):
-        return
-    try:
-        docker(
-            "network", "create", "--label", LABEL, "--driver", "bridge",
-            "--subnet", PUBLIC_RANGE, "--gateway", PUBLIC_GATEWAY, PUBLIC_NETWORK,
-        )  # fmt: skip
-    except MachineError:
-        # Made by another thread in the meantime: the daemon then says that it exists, or that its
-        # range overlaps, depending on how far the other one is.
+    """The network of the public addresses, made when it is missing; one thread at a time.
+
+    To a second request the daemon would say that the range overlaps, before it knows the name.
+    """
+    with _PUBLIC_NETWORK_LOCK:
         if not exists("network", PUBLIC_NETWORK):
-            raise
+            docker(
+                "network", "create", "--label", LABEL, "--driver", "bridge",
+                "--subnet", PUBLIC_RANGE, "--gateway", PUBLIC_GATEWAY, PUBLIC_NETWORK,
+            )  # fmt: skip
