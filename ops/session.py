@@ -16,6 +16,7 @@ from pulumi import automation as auto
 from pulumi.automation.events import EngineEvent
 
 from catalog import InvalidInputError
+from ops import connections
 from ops.failures import InvalidInput, OpsError
 from ops.progress import Progress
 from ops.target import Target
@@ -41,6 +42,7 @@ class Session:
 
         Raises `OpsError` when the backend cannot be used.
         """
+        connections.keep_apart()
         # The program runs in this process, and SDKs take defaults from its environment.
         os.environ.update(self.target.variables)
         # OpenSSH ends, rather than going on alone, when it cannot make its shared connection here.

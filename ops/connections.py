@@ -1,0 +1,23 @@
+"""The SDK's connections to the engine, each with a state of its own.
+
+Every run of the engine listens on fresh ports of this machine. gRPC shares the state of a
+connection among all that go to the same address, so when the system hands out a port again that an
+earlier engine of this process had, the new connection starts in the old one's back-off and fails at
+once ("Resource monitor has terminated").
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+_OPTION = ("grpc.use_local_subchannel_pool", 1)
+
+
+def keep_apart() -> None:
+    """Let no connection of this process inherit another's state; safe to repeat."""
+    # The SDK has no public place for its channels' options: it reads this list for each of them.
+    settings = import_module("pulumi.runtime._grpc_settings")
+    options = cast("list[tuple[str, int]]", vars(settings)["_GRPC_CHANNEL_OPTIONS"])
+    if _OPTION not in options:
+        options.append(_OPTION)

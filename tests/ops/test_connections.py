@@ -1,0 +1,69 @@
+"""A port that an earlier engine had is as good as any other."""
+
+from __future__ import annotations
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from importlib import import_module
+from typing import Any, cast
+
+import grpc
+from pulumi.runtime.settings import Settings
+
+from ops import connections
+
+resource_pb2 = cast(Any, import_module("pulumi.runtime.proto.resource_pb2"))
+
+
+# Connections share their state as long as one of them lives.
+KEPT: list[object] = []
+
+
+def ask(port: int) -> str:
+    """Ask the monitor of that port through the SDK's own stub."""
+    # A program's settings belong to its context: here, to one of their own.
+    context = copy_context()
+    settings = context.run(Settings, "toy", "test", f"127.0.0.1:{port}")
+    monitor = context.run(getattr, settings, "monitor")
+    KEPT.append(monitor)
+    try:
+        monitor.SupportsFeature(resource_pb2.SupportsFeatureRequest(id="secrets"))
+    except grpc.RpcError as error:
+        return str(cast(Any, error).code())
+    return "answered"
+
+
+def support(_request: bytes, _context: grpc.ServicerContext) -> bytes:
+    """What a monitor answers to the question for a feature."""
+    return bytes(resource_pb2.SupportsFeatureResponse(hasSupport=True).SerializeToString())
+
+
+def test_a_port_of_an_engine_that_is_gone_can_be_used_again() -> None:
+    connections.keep_apart()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    assert ask(port) == "StatusCode.UNAVAILABLE"
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    methods: Any = {
+        "SupportsFeature": cast(Any, grpc).unary_unary_rpc_method_handler(support),
+    }
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("pulumirpc.ResourceMonitor", methods),)
+    )
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    server.start()
+    try:
+        assert ask(port) == "answered"
+    finally:
+        server.stop(None)
+
+
+def test_it_is_safe_to_repeat() -> None:
+    connections.keep_apart()
+    connections.keep_apart()
+    settings = import_module("pulumi.runtime._grpc_settings")
+    options = cast("list[tuple[str, int]]", vars(settings)["_GRPC_CHANNEL_OPTIONS"])
+    assert [name for name, _ in options].count("grpc.use_local_subchannel_pool") == 1
