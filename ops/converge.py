@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -19,10 +19,10 @@ from urllib.parse import urlparse
 from pulumi import automation as auto
 
 from ops import console
+from ops.adoption.lookup import Lookups
 from ops.failures import OpsError
 from ops.progress import resource
 from ops.target import Target
-from ops.vendors import Lookup, Vendors
 
 Deployment = dict[str, Any]
 
@@ -163,6 +163,5 @@ def _lookup(operation: Pending, state: Mapping[str, Any], target: Target) -> str
     """The id of what a pending create made, if it made it."""
     if operation.operation not in ("creating", "importing"):
         return None
-    vendors = Vendors({**os.environ, **target.variables}, state)
-    find: Callable[[Mapping[str, Any]], str | None] | None = Lookup.of(vendors, operation.kind)
-    return find(operation.inputs) if find else None
+    lookups = Lookups({**os.environ, **target.variables}, state)
+    return lookups.find(operation.kind, operation.inputs)

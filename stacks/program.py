@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,10 @@ def load(
         problems += error.problems
     if problems or settings is None or ledger is None:
         raise InvalidInputError(problems)
-    return Loaded(
-        stack=stack, policy=POLICIES[stack], catalog=catalog, settings=settings, ledger=ledger
-    )
+    policy = POLICIES[stack]
+    if settings.protect is not None:
+        policy = replace(policy, protect=settings.protect)
+    return Loaded(stack=stack, policy=policy, catalog=catalog, settings=settings, ledger=ledger)
 
 
 def _too_large(settings: Settings, catalog: Catalog, file: str) -> list[Problem]:

@@ -177,9 +177,12 @@ class Settings(_Model):
         default_factory=dict[str, SecretStr],
         description="Values of the catalogue's `secret` entries, each encrypted.",
     )
-
     registries: dict[str, Registry] = Field(
         default_factory=dict[str, Registry], description="Logins of private image registries."
+    )
+    protect: bool | None = Field(
+        default=None,
+        description="Guard what holds data or an address against deletion; unset: the stack's own.",
     )
 
     @model_validator(mode="after")

@@ -179,3 +179,9 @@ def test_production_is_protected_and_staging_is_not() -> None:
         assert server.inputs["deleteProtection"] is protected
         assert server.inputs["rebuildProtection"] is protected
         assert recorder.one("hcloud:index/volume:Volume").inputs["deleteProtection"] is protected
+
+
+def test_protection_can_be_lifted_and_given_by_configuration() -> None:
+    for stack, protected in (("staging", True), ("production", False)):
+        recorder, _ = planned(stack, protect=protected)
+        assert recorder.one("hcloud:index/server:Server").inputs["deleteProtection"] is protected

@@ -1,0 +1,175 @@
+"""Looking things up at the vendors by what the program called them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from ops.adoption import api, docker
+from ops.adoption.lookup import Lookups
+from ops.failures import OpsError
+
+VARIABLES = {
+    "HCLOUD_TOKEN": "t",
+    "HCLOUD_ENDPOINT": "http://127.0.0.1:1/v1",
+    "CLOUDFLARE_BASE_URL": "http://127.0.0.1:1/client/v4",
+    "GITHUB_BASE_URL": "http://127.0.0.1:1/",
+}
+STATE: dict[str, Any] = {
+    "resources": [
+        {"type": "pulumi:providers:github", "inputs": {"owner": "team"}},
+        {
+            "type": "pulumi:providers:docker",
+            "inputs": {"host": "ssh://deploy@198.51.100.10", "sshOpts": '["-o","A=b"]'},
+        },
+    ]
+}
+LABELS = {"stack": "staging"}
+RECORD = {"zoneId": "z", "name": "a.example.com", "type": "A", "content": "2.2.2.2"}
+VARIABLE = {"repository": "mono", "environment": "staging", "variableName": "HOST"}
+Install = Callable[[Any], list[str]]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Makes every vendor answer with one body (None: 404), and collects what was asked."""
+
+    def install(body: Any) -> list[str]:
+        seen: list[str] = []
+
+        def get(url: str, **options: Any) -> httpx.Response:
+            request = httpx.Request("GET", url, params=options["params"])
+            seen.append(str(request.url).removeprefix("http://127.0.0.1:1/"))
+            return httpx.Response(404 if body is None else 200, json=body, request=request)
+
+        monkeypatch.setattr(api.httpx, "get", get)
+        return seen
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "body", "asked", "identity"),
+    [
+        (
+            "hcloud:index/server:Server",
+            {"name": "main", "labels": LABELS},
+            {"servers": [{"id": 42, "labels": LABELS}]},
+            "v1/servers?name=main",
+            "42",
+        ),
+        (
+            "hcloud:index/networkSubnet:NetworkSubnet",
+            {"networkId": 7.0, "ipRange": "10.0.0.0/24"},
+            {"network": {"subnets": [{"ip_range": "10.0.0.0/24"}]}},
+            "v1/networks/7",
+            "7-10.0.0.0/24",
+        ),
+        (
+            "hcloud:index/volumeAttachment:VolumeAttachment",
+            {"volumeId": 5.0, "serverId": "42"},
+            {"volume": {"server": 42}},
+            "v1/volumes/5",
+            "5",
+        ),
+        (
+            "cloudflare:index/dnsRecord:DnsRecord",
+            RECORD,
+            {"result": [{"id": "r1", "content": "1.1.1.1"}, {"id": "r2", "content": "2.2.2.2"}]},
+            "client/v4/zones/z/dns_records?name=a.example.com&type=A",
+            "r2",
+        ),
+        (
+            "cloudflare:index/ruleset:Ruleset",
+            {"zoneId": "z", "phase": "http_ratelimit", "name": "manacore"},
+            {"result": {"id": "s1", "name": "manacore"}},
+            "client/v4/zones/z/rulesets/phases/http_ratelimit/entrypoint",
+            "s1",
+        ),
+        (
+            "cloudflare:index/r2Bucket:R2Bucket",
+            {"accountId": "a", "name": "backups"},
+            {"result": {"name": "backups"}},
+            "client/v4/accounts/a/r2/buckets/backups",
+            "backups",
+        ),
+        (
+            "github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable",
+            VARIABLE,
+            {"name": "HOST", "value": "1"},
+            "api/v3/repos/team/mono/environments/staging/variables/HOST",
+            "mono:staging:HOST",
+        ),
+        (
+            "github:index/repositoryRuleset:RepositoryRuleset",
+            {"repository": "mono", "name": "main"},
+            [{"id": 1, "name": "other"}, {"id": 2, "name": "main"}],
+            "api/v3/repos/team/mono/rulesets",
+            "2",
+        ),
+    ],
+)
+def test_what_exists_is_found_with_its_id_and_what_does_not_is_not(
+    answers: Install, kind: str, inputs: dict[str, Any], body: Any, asked: str, identity: str
+) -> None:
+    seen = answers(body)
+    assert Lookups(VARIABLES, STATE).find(kind, inputs) == identity
+    assert seen == [asked]
+
+    answers(None)
+    assert Lookups(VARIABLES, STATE).find(kind, inputs) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "body"),
+    [
+        (
+            "hcloud:index/server:Server",
+            {"name": "main", "labels": LABELS},
+            {"servers": [{"id": 42, "labels": {"team": "other"}}]},
+        ),
+        (
+            "hcloud:index/volumeAttachment:VolumeAttachment",
+            {"volumeId": 5, "serverId": 42},
+            {"volume": {"server": 43}},
+        ),
+        (
+            "cloudflare:index/ruleset:Ruleset",
+            {"zoneId": "z", "phase": "http_ratelimit", "name": "manacore"},
+            {"result": {"id": "s1", "name": "somebody's"}},
+        ),
+    ],
+)
+def test_what_is_somebody_elses_is_never_adopted(
+    answers: Install, kind: str, inputs: dict[str, Any], body: Any
+) -> None:
+    answers(body)
+    assert Lookups(VARIABLES, STATE).find(kind, inputs) is None
+
+
+def test_what_is_put_and_not_posted_needs_no_look_up(answers: Install) -> None:
+    seen = answers({})
+    assert Lookups(VARIABLES, STATE).find("github:index/actionsSecret:ActionsSecret", {}) is None
+    assert seen == []
+
+
+def test_a_vendor_that_does_not_answer_stops_the_update_with_a_remedy() -> None:
+    with pytest.raises(OpsError, match=r"(?s)cannot be looked up.*HCLOUD_TOKEN"):
+        Lookups(VARIABLES, STATE).find("hcloud:index/server:Server", {"name": "main"})
+
+
+def test_what_is_half_made_on_a_server_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(docker, "_run", commands.append)
+    lookups = Lookups(VARIABLES, STATE)
+    for name in ("chat-backend-blue", "x; reboot"):
+        assert lookups.find("docker:index/container:Container", {"name": name}) is None
+    assert lookups.find("docker:index/network:Network", {"name": "data"}) is None
+    ssh = ["ssh", "-o", "A=b", "deploy@198.51.100.10"]
+    assert commands == [
+        [*ssh, "docker rm --force chat-backend-blue"],
+        [*ssh, "docker network rm data"],
+    ]
