@@ -1,28 +1,36 @@
 """Noticing what changed behind the program's back, before an update, and cheaply.
 
 A full refresh asks every vendor about every resource, and hangs on a server that is gone. Here the
-cloud is asked first; a server that is still there is asked once, by one ssh command, which
-containers it has; only what is missing is refreshed, so that the update makes it again.
+cloud is asked first. A server that is still there is asked by two ssh commands what it has:
+containers, networks, and the files that containers mount. Only what is missing, stopped or altered
+is refreshed, or marked to be written again, so that the update mends it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from pulumi import automation as auto
 
-from ops import console, health
+from ops import console, files, health
+from ops.health import Containers
 from ops.progress import resource
 from ops.session import outputs
 
 SERVER = "hcloud:index/server:Server"
 CONTAINER = "docker:index/container:Container"
+NETWORK = "docker:index/network:Network"
+HOST = "manacore:docker:Host"
+FILES = "manacore:docker:Files"
+COMMAND = "command:local:Command"
 Resource = Mapping[str, Any]
+Servers = Mapping[str, Mapping[str, Any]]
 
 
 def check(stack: auto.Stack) -> list[str]:
-    """Forget what is gone; says what that was, by name.
+    """Let the state know what is not as it was left; says what that is, by name.
 
     An empty stack has no drift.
     """
@@ -31,20 +39,37 @@ def check(stack: auto.Stack) -> list[str]:
     if not cloud:
         return []
     stack.refresh(target=cloud, color="never")
-    after = _resources(stack)
-    lost = gone(before, after)
-    servers = cast("Mapping[str, Mapping[str, Any]]", outputs(stack).get("servers") or {})
+    lost = gone(before, _resources(stack))
+    servers = cast("Servers", outputs(stack).get("servers") or {})
     if servers and not any(_type_of(urn) == SERVER for urn in lost):
-        there = health.ask(servers)
-        # A server that does not answer is the update's business: it says so, with the reason.
-        if not any(found.unreachable for found in there.values()):
-            names = {name for found in there.values() for name in found.by_name}
-            if missing := absent(after, names):
-                stack.refresh(target=missing, color="never")
-                lost += missing
+        lost += _on_servers(stack, servers)
     for urn in lost:
-        console.note(f"  gone behind the program's back: {resource(urn)}")
+        console.note(f"  changed behind the program's back: {resource(urn)}")
     return lost
+
+
+def _on_servers(stack: auto.Stack, servers: Servers) -> list[str]:
+    """What containers, networks and files of the servers are not as they were left.
+
+    A server that does not answer is the update's business: it says so, with the reason.
+    """
+    there = health.ask(servers)
+    if any(found.unreachable for found in there.values()):
+        return []
+    held = State(stack.name, _resources(stack))
+    if missing := held.absent(there):
+        stack.refresh(target=missing, color="never")
+    stale = [
+        urn
+        for server, folders in held.folders().items()
+        if server in servers
+        for urn in files.altered(servers[server], folders)
+    ]
+    if stale:
+        exported = stack.export_stack()
+        exported.deployment = forgotten(cast("dict[str, Any]", exported.deployment), stale)
+        stack.import_stack(exported)
+    return [*missing, *stale]
 
 
 def gone(before: Iterable[Resource], after: Iterable[Resource]) -> list[str]:
@@ -53,14 +78,63 @@ def gone(before: Iterable[Resource], after: Iterable[Resource]) -> list[str]:
     return [_urn(found) for found in before if _urn(found) not in kept]
 
 
-def absent(resources: Iterable[Resource], names: set[str]) -> list[str]:
-    """The containers of the state that no server has."""
-    return [
-        _urn(found)
-        for found in resources
-        if found["type"] == CONTAINER
-        and str(cast("Resource", found.get("outputs") or {}).get("name")) not in names
+def forgotten(deployment: Mapping[str, Any], components: Sequence[str]) -> dict[str, Any]:
+    """The state in which the files of these components were never written.
+
+    Their command keeps its id, so what depends on it stays; but it has another input than the
+    program's, and the update writes the files again.
+    """
+    result = dict(deployment)
+    result["resources"] = [
+        {**found, "inputs": {**cast("Resource", found["inputs"]), "stdin": ""}}
+        if found["type"] == COMMAND and found.get("parent") in components
+        else found
+        for found in cast("list[dict[str, Any]]", result["resources"])
     ]
+    return result
+
+
+@dataclass(frozen=True)
+class State:
+    """A stack's resources, by the server that they are on."""
+
+    stack: str
+    resources: Sequence[Resource]
+
+    def absent(self, there: Mapping[str, Containers]) -> list[str]:
+        """Containers that are missing or stopped, and networks that are missing."""
+        found: list[str] = []
+        for server, held in self._by_server(CONTAINER, NETWORK):
+            if server not in there:
+                continue
+            name = str(cast("Resource", held.get("outputs") or {}).get("name"))
+            running = there[server].running
+            if name not in (running if held["type"] == CONTAINER else there[server].networks):
+                found.append(_urn(held))
+        return found
+
+    def folders(self) -> dict[str, dict[str, tuple[str, str]]]:
+        """By server: the URN of each folder of files, with its path and its digest."""
+        found: dict[str, dict[str, tuple[str, str]]] = {}
+        for server, held in self._by_server(FILES):
+            known = cast("Resource", held.get("outputs") or {})
+            if "digest" in known:
+                found.setdefault(server, {})[_urn(held)] = (
+                    str(known["folder"]),
+                    str(known["digest"]),
+                )
+        return found
+
+    def _by_server(self, *kinds: str) -> Iterator[tuple[str, Resource]]:
+        parents = {_urn(held): str(held.get("parent") or "") for held in self.resources}
+        for held in self.resources:
+            if held["type"] not in kinds:
+                continue
+            urn = _urn(held)
+            while urn and _type_of(urn) != HOST:
+                urn = parents.get(urn, "")
+            if urn:
+                yield urn.rsplit("::", 1)[-1].removeprefix(f"{self.stack}-"), held
 
 
 def _resources(stack: auto.Stack) -> Sequence[Resource]:

@@ -14,9 +14,11 @@ from typing import Any, cast
 # id, so the ids of the names are asked for as well.
 _CONTAINER = '{"name":{{json .Name}},"id":{{json .Image}},"state":{{json .State}}}'
 _IMAGE = '{"reference":"{{.Repository}}:{{.Tag}}","id":{{json .ID}}}'
+_NETWORK = '{"network":"{{.Name}}"}'
 _QUESTION = (
     "docker ps --all --quiet | xargs --no-run-if-empty docker inspect --format "
-    + f"{shlex.quote(_CONTAINER)}; docker image ls --no-trunc --format {shlex.quote(_IMAGE)}"
+    + f"{shlex.quote(_CONTAINER)}; docker image ls --no-trunc --format {shlex.quote(_IMAGE)}; "
+    + f"docker network ls --format {shlex.quote(_NETWORK)}"
 )
 _PATIENCE_SECONDS = 60
 
@@ -56,7 +58,15 @@ class Containers:
 
     by_name: Mapping[str, Mapping[str, Any]]
     images: Mapping[str, str] = field(default_factory=dict[str, str])
+    networks: frozenset[str] = frozenset()
     unreachable: str = ""
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The names of the containers that run."""
+        return frozenset(
+            name for name, found in self.by_name.items() if found["state"].get("Running")
+        )
 
 
 def ask(servers: Mapping[str, Mapping[str, Any]]) -> dict[str, Containers]:
@@ -135,11 +145,12 @@ def _ask(server: Mapping[str, Any]) -> Containers:
 
 
 def parsed(told: str) -> Containers:
-    """The containers and images by name, from one line of JSON each."""
+    """The containers, images and networks by name, from one line of JSON each."""
     lines = [cast("dict[str, Any]", json.loads(line)) for line in told.splitlines() if line]
     return Containers(
         by_name={str(line["name"]).removeprefix("/"): line for line in lines if "name" in line},
         images={str(line["reference"]): line["id"] for line in lines if "reference" in line},
+        networks=frozenset(str(line["network"]) for line in lines if "network" in line),
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
 from rich.markup import escape
 
 from ops import console
@@ -11,12 +14,15 @@ from ops.progress import Progress, resource
 from ops.session import PARALLEL, Session
 from ops.target import Target
 
+Refresh = Annotated[bool, typer.Option(help="Read what really exists first.")]
+
 
 def preview(
     stack: Stack = "staging",
     as_json: AsJson = False,
     local: Local = False,
     parallel: Parallel = PARALLEL,
+    refresh: Refresh = False,
 ) -> None:
     """Show what an up would change, and touch nothing."""
     with told():
@@ -25,7 +31,11 @@ def preview(
         found = session.run(
             "preview",
             lambda out, event: opened.preview(
-                parallel=parallel, color="never", on_output=out, on_event=event
+                parallel=parallel,
+                color="never",
+                refresh=refresh,
+                on_output=out,
+                on_event=event,
             ),
         )
     show(found, as_json=as_json)

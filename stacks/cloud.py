@@ -14,7 +14,6 @@ from components.hetzner.network import Network, NetworkArgs, subnet
 from components.hetzner.placement import Placement, PlacementArgs
 from components.hetzner.server import Server, ServerArgs
 from components.hetzner.sshkeys import SshKeys, SshKeysArgs
-from stacks.policy import Policy
 from stacks.providers import Providers
 from stacks.settings import Settings
 
@@ -38,9 +37,7 @@ def private_addresses(settings: Settings) -> dict[str, str]:
     }
 
 
-def provision(
-    stack: str, providers: Providers, settings: Settings, policy: Policy
-) -> dict[str, Machine]:
+def provision(stack: str, providers: Providers, settings: Settings) -> dict[str, Machine]:
     """Make network, firewall, addresses and servers; return the servers by name."""
     labels = {"managed-by": "manacore", "stack": stack}
     name = f"manacore-{stack}"
@@ -65,7 +62,7 @@ def provision(
             AddressArgs(
                 location=wanted.location.value,
                 reverse_name=f"{hostname}.{next(iter(settings.domains.values())).zone}",
-                protect=policy.protect,
+                protect=settings.protect,
                 labels=labels,
             ),
             options,
@@ -88,7 +85,7 @@ def provision(
                 placement_group_id=placement.group_id,
                 volume=wanted.volume,
                 backups=wanted.backups,
-                protect=policy.protect,
+                protect=settings.protect,
                 labels={**labels, "server": server_name},
             ),
             options,

@@ -12,7 +12,6 @@ from components.cloudflare.bucket import BackupBucket, BackupBucketArgs
 from components.cloudflare.records import PublicHost, Records, RecordsArgs
 from components.cloudflare.zone import CacheRules, Zone, ZoneArgs
 from stacks.hosts import Hosts
-from stacks.policy import Policy
 from stacks.providers import Providers
 from stacks.server import role_of
 from stacks.settings import Settings
@@ -28,7 +27,6 @@ class Dns:
 def publish(
     providers: Providers,
     settings: Settings,
-    policy: Policy,
     catalog: Catalog,
     addresses: Mapping[str, pulumi.Input[str]],
 ) -> Dns:
@@ -72,7 +70,7 @@ def publish(
             bucket=settings.cloudflare.backup_bucket,
             lock_days=settings.cloudflare.backup_days,
             lock_prefixes=("data/", "keys/", "snapshots/"),
-            protect=policy.protect,
+            protect=settings.protect,
         ),
         providers.options(),
     )

@@ -1,5 +1,5 @@
-"""The stack that people use: what holds data or an address is protected."""
+"""The stack that people use."""
 
 from stacks.policy import Policy
 
-POLICY = Policy(protect=True, owns_repository=True)
+POLICY = Policy(owns_repository=True)

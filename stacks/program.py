@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,9 @@ def load(
         problems += error.problems
     if problems or settings is None or ledger is None:
         raise InvalidInputError(problems)
-    policy = POLICIES[stack]
-    if settings.protect is not None:
-        policy = replace(policy, protect=settings.protect)
-    return Loaded(stack=stack, policy=policy, catalog=catalog, settings=settings, ledger=ledger)
+    return Loaded(
+        stack=stack, policy=POLICIES[stack], catalog=catalog, settings=settings, ledger=ledger
+    )
 
 
 def _too_large(settings: Settings, catalog: Catalog, file: str) -> list[Problem]:
@@ -114,7 +113,7 @@ def compose(loaded: Loaded) -> Composed:
     """Make all resources of a stack."""
     settings, catalog = loaded.settings, loaded.catalog
     vendors = providers(settings)
-    machines = provision(loaded.stack, vendors, settings, loaded.policy)
+    machines = provision(loaded.stack, vendors, settings)
     vault = Vault("secrets", catalog, vendors.options())
     hosts = Hosts(catalog, settings)
     inputs = Inputs(
@@ -130,7 +129,6 @@ def compose(loaded: Loaded) -> Composed:
     dns = publish(
         vendors,
         settings,
-        loaded.policy,
         catalog,
         {name: machine.server.ipv4 for name, machine in machines.items()},
     )

@@ -180,9 +180,8 @@ class Settings(_Model):
     registries: dict[str, Registry] = Field(
         default_factory=dict[str, Registry], description="Logins of private image registries."
     )
-    protect: bool | None = Field(
-        default=None,
-        description="Guard what holds data or an address against deletion; unset: the stack's own.",
+    protect: bool = Field(
+        default=True, description="Guard what holds data or an address against deletion."
     )
 
     @model_validator(mode="after")

@@ -2,4 +2,4 @@
 
 from stacks.policy import Policy
 
-POLICY = Policy(protect=False, owns_repository=False)
+POLICY = Policy(owns_repository=False)

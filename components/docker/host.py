@@ -101,6 +101,9 @@ class Host(Component):
             f"{name}-docker",
             host=self.url,
             ssh_opts=self.target.apply(lambda target: target.shared_options),
+            # The command before it has awaited the daemon. The engine also starts this provider
+            # as it was, to compare what a replaced server held: a dead one must not be asked.
+            disable_docker_daemon_check=True,
             registry_auth=[
                 docker.ProviderRegistryAuthArgs(
                     address=registry, username=login.username, password=login.password

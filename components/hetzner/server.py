@@ -80,6 +80,8 @@ class Server(Component):
             f"{name}-server",
             name=args.hostname,
             server_type=args.server_type.value,
+            # A disk that has grown can never go back to a smaller type, and data is elsewhere.
+            keep_disk=True,
             image=IMAGE,
             location=args.location.value,
             user_data=user_data,

@@ -35,14 +35,14 @@ class Platform:
 
     def manacore(self, *arguments: str, code: int = 0) -> Answer:
         """Run `./manacore ... --local --json`; its answer, given its exit code."""
-        done = self._run(*arguments)
+        done = self.attempt(*arguments)
         said = f"{done.stdout[-800:]} {done.stderr[-4000:]}"
         assert done.returncode == code, f"exit {done.returncode}: {said}"
         return cast("Answer", json.loads(done.stdout))
 
     def refused(self, *arguments: str) -> str:
         """What a command that must fail told on its standard error."""
-        done = self._run(*arguments)
+        done = self.attempt(*arguments)
         assert done.returncode == 1, f"exit {done.returncode}: {done.stdout[-800:]}"
         assert "Traceback" not in done.stderr
         return done.stderr
@@ -103,7 +103,8 @@ class Platform:
         )
         return cast("list[Answer]", json.loads(done.stdout)["deployment"]["resources"])
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command that may fail."""
         return subprocess.run(
             self._command(*arguments),
             cwd=self.root,
@@ -145,16 +146,27 @@ def requests(vendor: str, method: str, path: str) -> int:
     return sum(r["method"] == method and str(r["path"]).endswith(path) for r in journal)
 
 
-def hetzner(collection: str) -> list[Answer]:
-    """All things of a kind that the Hetzner project has."""
-    token = LocalCloud(Home.from_environment()).credentials.tokens()["HCLOUD_TOKEN"]
-    answer = httpx.get(
-        f"http://127.0.0.1:{EMULATORS['hetzner']}/v1/{collection}",
-        params={"per_page": 50},
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=10,
-    )
-    return cast("list[Answer]", answer.raise_for_status().json()[collection])
+def _token(variable: str) -> dict[str, str]:
+    token = LocalCloud(Home.from_environment()).credentials.tokens()[variable]
+    return {"Authorization": f"Bearer {token}"}
+
+
+def hetzner(path: str, method: str = "GET") -> list[Answer]:
+    """All things of a kind that the Hetzner project has, or what became of one of them."""
+    url = f"http://127.0.0.1:{EMULATORS['hetzner']}/v1/{path}"
+    query = {"per_page": 50} if method == "GET" else {}
+    headers = _token("HCLOUD_TOKEN")
+    told = httpx.request(method, url, params=query, headers=headers, timeout=60)
+    body = cast("Answer", told.raise_for_status().json())
+    return cast("list[Answer]", body[path]) if method == "GET" else [body]
+
+
+def cloudflare(path: str) -> list[Answer]:
+    """All things of a kind that Cloudflare has."""
+    url = f"http://127.0.0.1:{EMULATORS['cloudflare']}/client/v4{path}"
+    headers = _token("CLOUDFLARE_API_TOKEN")
+    told = httpx.get(url, params={"per_page": 1000}, headers=headers, timeout=10)
+    return cast("list[Answer]", told.raise_for_status().json()["result"])
 
 
 def get(address: str, host: str, path: str) -> tuple[int, str]:

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import subprocess
 from collections.abc import Callable
-from typing import Any, cast
 
 import pytest
 
-from tests.support.platform import ROOT
+from tests.local.platform import Answer, Platform, get
 
 pytestmark = pytest.mark.local
 
-Answer = dict[str, Any]
-
-
-def manacore(*arguments: str, code: int = 0) -> Answer:
-    """Run `./manacore ... --stack staging --local --json`; its answer, given its exit code."""
-    done = subprocess.run(
-        ["./manacore", *arguments, "--stack", "staging", "--local", "--json"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == code, f"exit {done.returncode}: {done.stdout[-800:]} {done.stderr}"
-    return cast(Answer, json.loads(done.stdout))
+STAGING = Platform()
 
 
 @pytest.fixture(scope="module")
 def outputs() -> Answer:
     """The outputs of the stack, once it is up."""
-    up = manacore("up")
-    assert (up["healthy"], up["total"]) == (39, 39)
-    return manacore("outputs")
+    STAGING.up()
+    return STAGING.outputs()
 
 
 @pytest.fixture(scope="module")
@@ -52,26 +35,9 @@ def remote(outputs: Answer) -> Callable[[str], str]:
     return run
 
 
-def get(address: str, host: str, path: str) -> tuple[int, str]:
-    """Ask a host of the edge over TLS; status and body. Its own authority is not verified."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with (
-        socket.create_connection((address, 443), timeout=10) as plain,
-        context.wrap_socket(plain, server_hostname=host) as secure,
-    ):
-        request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        secure.sendall(request.encode())
-        answer = b"".join(iter(lambda: secure.recv(65536), b"")).decode(errors="replace")
-    head, _, body = answer.partition("\r\n\r\n")
-    return int(head.split()[1]), body
-
-
 def test_a_second_preview_is_empty(outputs: Answer) -> None:
     assert len(outputs["services"]) == 39
-    changes = manacore("preview")["changes"]
-    assert {kind: n for kind, n in changes.items() if kind != "same"} == {}
+    assert STAGING.preview() == {}
 
 
 def test_every_public_host_answers_through_the_edge(outputs: Answer) -> None:
@@ -130,8 +96,8 @@ def test_a_stopped_container_is_named_and_comes_back(
 ) -> None:
     assert outputs["services"]
     remote("docker stop quote-landing-blue")
-    status = manacore("status", code=1)
+    status = STAGING.manacore("status", code=1)
     assert status["healthy"] == 38
     assert [s["name"] for s in status["services"] if not s["healthy"]] == ["quote-landing"]
     remote("docker start quote-landing-blue")
-    assert manacore("up")["healthy"] == 39
+    assert STAGING.manacore("up")["healthy"] == 39

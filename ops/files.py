@@ -1,0 +1,52 @@
+"""Whether the files on a server are those that the program wrote."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ops.failures import OpsError
+
+_PATIENCE_SECONDS = 60
+# The digest of a folder as `components.docker.files` makes it: of {name: base64} as sorted JSON.
+_DIGEST = """\
+import base64, hashlib, json, pathlib, sys
+for folder in map(pathlib.Path, json.load(sys.stdin)):
+    files = {
+        str(path.relative_to(folder)): base64.b64encode(path.read_bytes()).decode()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    bundle = json.dumps(files, sort_keys=True).encode()
+    print(hashlib.sha256(bundle).hexdigest()[:16])
+"""
+
+
+def altered(server: Mapping[str, Any], folders: Mapping[str, tuple[str, str]]) -> list[str]:
+    """The keys of `folders` (key: path and digest) whose content is another on the server.
+
+    Raises `OpsError` when the server cannot be asked.
+    """
+    address = f"{server['user']}@{server['ipv4']}"
+    question = shlex.join(["sudo", "python3", "-c", _DIGEST])
+    try:
+        done = subprocess.run(
+            ["ssh", *map(str, server["ssh_options"]), address, question],
+            input=json.dumps([path for path, _ in folders.values()]),
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_SECONDS,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:
+        said = str(cast("Any", error).stderr or error).strip().splitlines()[-1:]
+        raise OpsError(f"The files on {address} cannot be read.", said) from error
+    there = done.stdout.split()
+    return [
+        key
+        for (key, (_, digest)), found in zip(folders.items(), there, strict=True)
+        if digest != found
+    ]

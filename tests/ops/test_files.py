@@ -1,0 +1,61 @@
+"""The digest that a server makes of a folder is the program's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.docker import files as written
+from ops import files
+from ops.failures import OpsError
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A "server" that is this machine: ssh and sudo run their command here."""
+    for name, text in {
+        "ssh": '#!/bin/sh\nshift 1\nexec sh -c "$*"\n',
+        "sudo": '#!/bin/sh\nexec "$@"\n',
+    }.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": []}
+
+
+def test_altered_lost_and_added_files_are_noticed_and_untouched_ones_are_not(
+    tmp_path: Path, here: dict[str, Any]
+) -> None:
+    content = {"a.txt": "one\n", "sub/b.txt": "zwei ü\n"}
+    bundle = vars(written)["_bundle"](content)
+    digest = vars(written)["_digest"](bundle)
+    folders: dict[str, tuple[str, str]] = {}
+    for name in ("kept", "altered", "lost", "added"):
+        folder = tmp_path / name
+        subprocess.run(
+            ["python3", "-c", written.REMOTE_WRITE, str(folder), str(os.getuid()), "0444"],
+            input=bundle,
+            text=True,
+            check=True,
+        )
+        folders[name] = (str(folder), digest)
+    (tmp_path / "altered" / "a.txt").unlink()
+    (tmp_path / "altered" / "a.txt").write_text("two\n")
+    (tmp_path / "lost" / "sub" / "b.txt").unlink()
+    (tmp_path / "added" / "c.txt").write_text("")
+
+    assert files.altered(here, folders) == ["altered", "lost", "added"]
+
+
+def test_a_folder_that_is_gone_is_altered(tmp_path: Path, here: dict[str, Any]) -> None:
+    assert files.altered(here, {"gone": (str(tmp_path / "gone"), "0" * 16)}) == ["gone"]
+
+
+def test_a_server_that_cannot_be_asked_is_said(tmp_path: Path, here: dict[str, Any]) -> None:
+    (tmp_path / "ssh").write_text("#!/bin/sh\necho 'no route to host' >&2\nexit 255\n")
+    with pytest.raises(OpsError, match=r"deploy@198\.51\.100\.10"):
+        files.altered(here, {"x": ("/nowhere", "0")})
