@@ -86,7 +86,11 @@ def forgotten(deployment: Mapping[str, Any], components: Sequence[str]) -> dict[
     """
     result = dict(deployment)
     result["resources"] = [
-        {**found, "inputs": {**cast("Resource", found["inputs"]), "stdin": ""}}
+        {
+            **found,
+            # A plugin may compare the program's inputs with either.
+            **{half: {**found[half], "stdin": ""} for half in ("inputs", "outputs")},
+        }
         if found["type"] == COMMAND and found.get("parent") in components
         else found
         for found in cast("list[dict[str, Any]]", result["resources"])

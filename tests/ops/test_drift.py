@@ -75,6 +75,7 @@ def test_files_that_were_altered_are_written_again_under_the_same_id() -> None:
     secrets = urn_of("secrets")
     written = {"urn": "c", "type": drift.COMMAND, "parent": secrets, "id": "1"}
     other = {"urn": "d", "type": drift.COMMAND, "parent": "x", "inputs": {"stdin": "kept"}}
-    state = {"resources": [{**written, "inputs": {"create": "x", "stdin": "{}"}}, other]}
+    before, after = {"create": "x", "stdin": "{}"}, {"create": "x", "stdin": ""}
+    state = {"resources": [{**written, "inputs": before, "outputs": before}, other]}
     result = forgotten(state, [secrets])["resources"]
-    assert result == [{**written, "inputs": {"create": "x", "stdin": ""}}, other]
+    assert result == [{**written, "inputs": after, "outputs": after}, other]
