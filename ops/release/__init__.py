@@ -1,0 +1,1 @@
+"""Releases: what is put live, how it is watched, and how it is taken back."""
