@@ -1,0 +1,1 @@
+"""The kinds of probe: each sends one kind of load to one host."""
