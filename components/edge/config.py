@@ -111,7 +111,7 @@ class EdgeConfig:
         }
 
     def _service(self, route: Route, *, public: bool) -> list[dict[str, Any]]:
-        outside = [
+        outside: list[dict[str, Any]] = [
             *headers.security(),
             {"handler": "encode", "encodings": {"zstd": {}, "gzip": {}}},
         ]
