@@ -34,17 +34,20 @@ def publish(
     hosts = Hosts(catalog, settings)
     zones = {domain.zone for domain in settings.domains.values()}
     ids = settings.cloudflare.zones
+    public = {hosts.host(service): service for service in catalog.routed}
+    # The edge sends `www.` of a zone's own name to that name.
+    apexes = {f"www.{h}": s for h, s in public.items() if h == hosts.zone(s)}
     Records(
         "dns",
         RecordsArgs(
             zones={zone: ids[zone] for zone in sorted(zones)},
             hosts=[
                 PublicHost(
-                    name=hosts.host(service),
+                    name=name,
                     ipv4=addresses[settings.holder(role_of(service))],
                     proxied=hosts.proxied(service),
                 )
-                for service in catalog.routed
+                for name, service in {**apexes, **public}.items()
             ],
             caa_domains=sorted(zones),
             incident_mail=settings.tls.email,

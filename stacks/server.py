@@ -17,16 +17,10 @@ from components.docker.folders import Folder, Folders, FoldersArgs
 from components.docker.host import Host
 from components.docker.networks import Networks, NetworksArgs
 from components.docker.slots import SlottedService, SlottedServiceArgs
-from components.edge.config import (
-    METRICS_PORT,
-    Certificates,
-    EdgeConfig,
-    InternalRoute,
-    MetricsRoute,
-    PublicRoute,
-    Upstream,
-)
+from components.edge.certificates import Certificates
+from components.edge.config import METRICS_PORT, EdgeConfig
 from components.edge.edge import Edge, EdgeArgs
+from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Upstream
 from components.monitoring.alertmanager import Alertmanager, AlertmanagerArgs
 from components.monitoring.blackbox import Blackbox, BlackboxArgs
 from components.monitoring.dashboard import platform_dashboard
@@ -35,7 +29,7 @@ from components.monitoring.loki import Loki, LokiArgs
 from components.monitoring.prometheus import Prometheus, PrometheusArgs, Target
 from stacks.environment import Resolver
 from stacks.hosts import Hosts
-from stacks.ledger import Ledger
+from stacks.ledger import Ledger, Slot
 from stacks.runtime import runtime
 from stacks.settings import Role, Settings
 from stacks.vault import Vault
@@ -306,14 +300,21 @@ class ServerStack:
                     public=[
                         PublicRoute(
                             host=self.inputs.hosts.host(s),
+                            www=self.inputs.hosts.host(s) == self.inputs.hosts.zone(s),
                             upstream=self._upstream(s),
+                            idle=self._idle(s),
                             health=s.health,
                         )
                         for s in here
                         if s.route
                     ],
                     internal=[
-                        InternalRoute(port=s.port, upstream=self._upstream(s), health=s.health)
+                        InternalRoute(
+                            port=s.port,
+                            upstream=self._upstream(s),
+                            idle=self._idle(s),
+                            health=s.health,
+                        )
                         for s in self.inputs.catalog.callees
                         if s in here
                     ],
@@ -339,8 +340,18 @@ class ServerStack:
     def _upstream(self, service: Service) -> Upstream:
         if not service.slots:
             return Upstream(container=service.name, port=service.port)
-        live = self.inputs.ledger[service.name].live
-        return Upstream(container=f"{service.name}-{live}", port=service.port)
+        return _in_slot(service, self.inputs.ledger[service.name].live)
+
+    def _idle(self, service: Service) -> Upstream | None:
+        if not service.slots:
+            return None
+        entry = self.inputs.ledger[service.name]
+        other = entry.live.other
+        return _in_slot(service, other) if entry.image(other) else None
+
+
+def _in_slot(service: Service, slot: Slot) -> Upstream:
+    return Upstream(container=f"{service.name}-{slot}", port=service.port, slot=slot.value)
 
 
 METRICS_HERE = f"edge:{METRICS_PORT}"

@@ -7,62 +7,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.edge import headers, pages, proxy, requestid
+from components.edge.certificates import Certificates
+from components.edge.logs import logging
+from components.edge.proxy import Timing
+from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Route
 
 ADMIN = "unix//run/caddy/admin.sock"
 HEALTH_PORT = 2020
 METRICS_PORT = 9180
-_STREAM_CLOSE_DELAY = "5m"
+SLOT_HEADER = "X-Manacore-Slot"
 
+_PRIVATE = ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
 
-@dataclass(frozen=True, kw_only=True)
-class Upstream:
-    """Where requests go: a container's name and port."""
-
-    container: str
-    port: int
-
-    @property
-    def dial(self) -> str:
-        """The address as Caddy dials it."""
-        return f"{self.container}:{self.port}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PublicRoute:
-    """A public host name. `health` is the path that the active check asks."""
-
-    host: str
-    upstream: Upstream
-    health: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class InternalRoute:
-    """A service's own port, for callers inside the platform."""
-
-    port: int
-    upstream: Upstream
-    health: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetricsRoute:
-    """`/metrics/<name>` of the metrics listener: a container's metrics path."""
-
-    name: str
-    upstream: Upstream
-    path: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Certificates:
-    """Who issues certificates: an ACME directory, or the edge's own authority."""
-
-    issuer: Literal["acme", "internal"]
-    email: str
-    directory: str
+# A stalled sender is cut off, a slow one is not: no limit to the whole of an upload or answer.
+_LIMITS = {
+    "read_header_timeout": "10s",
+    "read_idle_timeout": "60s",
+    "write_idle_timeout": "60s",
+    "idle_timeout": "5m",
+    # Sessions in several cookies are larger than Caddy's 16 KiB.
+    "max_header_bytes": 64 * 2**10,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +42,7 @@ class EdgeConfig:
     internal: Sequence[InternalRoute]
     metrics: Sequence[MetricsRoute]
     certificates: Certificates
+    timing: Timing = field(default_factory=Timing)
 
     def json(self) -> str:
         """The configuration; the same routes give the same text."""
@@ -82,35 +52,93 @@ class EdgeConfig:
         servers: dict[str, Any] = {
             "health": _health_server(),
             "metrics": _metrics_server(self.metrics),
-            "public": {
-                "listen": [":443"],
-                "routes": [_public_route(route) for route in self.public] + [_unknown_host()],
-                "logs": {},
-            },
+            "public": self._public(),
+            "redirect": _redirect_server(self.public),
         }
         for route in self.internal:
-            servers[f"internal-{route.port}"] = {
-                "listen": [f":{route.port}"],
-                "automatic_https": {"disable": True},
-                "routes": [{"handle": [_proxy(route.upstream, route.health)]}],
-            }
+            servers[f"internal-{route.port}"] = self._internal(route)
         return {
             "admin": {"listen": ADMIN},
-            "logging": _LOGGING,
+            "logging": logging(),
             "apps": {
-                "http": {"servers": servers, "grace_period": "30s", "metrics": {"per_host": True}},
-                "tls": {"automation": {"policies": [{"issuers": [self._issuer()]}]}},
+                "http": {
+                    "servers": servers,
+                    # An upload that began before a reload ends as it began.
+                    "grace_period": f"{self.timing.drain}s",
+                    "metrics": {"per_host": True},
+                },
+                "tls": self.certificates.document(),
             },
         }
 
-    def _issuer(self) -> dict[str, Any]:
-        if self.certificates.issuer == "internal":
-            return {"module": "internal"}
+    def _public(self) -> dict[str, Any]:
+        routes = [
+            {
+                "match": [{"host": [route.host]}],
+                # Metrics have one `subroute` per request: other labels are of parts of it.
+                "handle": [{"handler": "subroute", "routes": self._service(route, public=True)}],
+                "terminal": True,
+            }
+            for route in self.public
+        ]
         return {
-            "module": "acme",
-            "ca": self.certificates.directory,
-            "email": self.certificates.email,
+            "listen": [":443"],
+            "protocols": ["h1", "h2", "h3"],
+            # The redirects are ours: Caddy's would be for every host.
+            "automatic_https": {"disable_redirects": True},
+            **_LIMITS,
+            "routes": [
+                {"handle": requestid.handlers()},
+                *routes,
+                *_www(self.public, secure=True),
+                _unknown_host(),
+            ],
+            "errors": pages.errors(public=True),
+            "logs": {},
         }
+
+    def _internal(self, route: InternalRoute) -> dict[str, Any]:
+        return {
+            "listen": [f":{route.port}"],
+            "automatic_https": {"disable": True},
+            **_LIMITS,
+            "routes": [
+                {"handle": requestid.handlers()},
+                {"handle": [{"handler": "subroute", "routes": self._service(route, public=False)}]},
+            ],
+            "errors": pages.errors(public=False),
+            "logs": {},
+        }
+
+    def _service(self, route: Route, *, public: bool) -> list[dict[str, Any]]:
+        outside: list[dict[str, Any]] = [
+            *headers.security(),
+            {"handler": "encode", "encodings": {"zstd": {}, "gzip": {}}},
+        ]
+        limit = {"handler": "request_body", "max_size": route.body_limit}
+        routes: list[dict[str, Any]] = [{"handle": [*(outside if public else []), limit]}]
+        if route.idle:
+            routes.append(
+                {
+                    "match": [
+                        {
+                            "header": {SLOT_HEADER: [route.idle.slot]},
+                            "remote_ip": {"ranges": _PRIVATE},
+                        }
+                    ],
+                    "handle": [
+                        {
+                            "handler": "headers",
+                            "response": {"deferred": True, "set": {SLOT_HEADER: [route.idle.slot]}},
+                        },
+                        proxy.direct(route.idle, self.timing),
+                    ],
+                    "terminal": True,
+                }
+            )
+        if route.maintenance:
+            return [*routes, *pages.maintenance()]
+        return [*routes, {"handle": [proxy.live(route, self.timing)]}]
 
 
 def bootstrap() -> str:
@@ -118,15 +146,12 @@ def bootstrap() -> str:
     return json.dumps(
         {
             "admin": {"listen": ADMIN},
-            "logging": _LOGGING,
+            "logging": logging(),
             "apps": {"http": {"servers": {"health": _health_server()}}},
         },
         indent=1,
         sort_keys=True,
     )
-
-
-_LOGGING = {"logs": {"default": {"writer": {"output": "stdout"}, "encoder": {"format": "json"}}}}
 
 
 def _health_server() -> dict[str, Any]:
@@ -157,46 +182,47 @@ def _metrics_route(route: MetricsRoute) -> dict[str, Any]:
     }
 
 
-def _public_route(route: PublicRoute) -> dict[str, Any]:
-    return {
-        "match": [{"host": [route.host]}],
-        "handle": [
-            {"handler": "headers", "response": {"set": _SECURITY_HEADERS}},
-            {"handler": "encode", "encodings": {"zstd": {}, "gzip": {}}},
-            _proxy(route.upstream, route.health),
-        ],
+def _redirect_server(public: Sequence[PublicRoute]) -> dict[str, Any]:
+    """Port 80: known hosts are sent to https; Caddy answers ACME's challenges before any route."""
+    known = {
+        "match": [{"host": [route.host for route in public]}],
+        "handle": [_redirect("{http.request.host}")],
         "terminal": True,
+    }
+    return {
+        "listen": [":80"],
+        "automatic_https": {"disable": True},
+        **_LIMITS,
+        "routes": [*([known] if public else []), *_www(public, secure=False), _unknown_host()],
+        "logs": {},
     }
 
 
-_SECURITY_HEADERS = {
-    "Strict-Transport-Security": ["max-age=31536000"],
-    "X-Content-Type-Options": ["nosniff"],
-    "Referrer-Policy": ["strict-origin-when-cross-origin"],
-}
+def _www(public: Sequence[PublicRoute], *, secure: bool) -> list[dict[str, Any]]:
+    named = {route.host for route in public}
+    return [
+        {
+            "match": [{"host": [f"www.{route.host}"]}],
+            "handle": [*(headers.security() if secure else []), _redirect(route.host)],
+            "terminal": True,
+        }
+        for route in public
+        if route.www and f"www.{route.host}" not in named
+    ]
 
 
-def _proxy(upstream: Upstream, health: str) -> dict[str, Any]:
+def _redirect(host: str) -> dict[str, Any]:
     return {
-        "handler": "reverse_proxy",
-        "upstreams": [{"dial": upstream.dial}],
-        # WebSockets outlive a reload; they are closed when their slot has drained.
-        "stream_close_delay": _STREAM_CLOSE_DELAY,
-        "health_checks": {
-            "active": {"uri": health, "interval": "10s", "timeout": "5s"},
-            "passive": {"fail_duration": "5s", "max_fails": 3},
-        },
-        "load_balancing": {"try_duration": "5s", "try_interval": "250ms"},
+        "handler": "static_response",
+        # 308 keeps method and body, which 301 does not.
+        "status_code": 308,
+        "headers": {"Location": [f"https://{host}{{http.request.uri}}"]},
     }
 
 
 def _unknown_host() -> dict[str, Any]:
     return {
         "handle": [
-            {
-                "handler": "static_response",
-                "status_code": 421,
-                "body": "no such host\n",
-            }
+            {"handler": "static_response", "status_code": 421, "body": "no such host\n"},
         ]
     }

@@ -12,6 +12,7 @@ from components.component import Component
 from components.docker.container import ContainerArgs, Health, Mount, Port, Runtime, container
 from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
+from components.edge.certificates import FOLDER
 from components.edge.config import ADMIN, HEALTH_PORT, METRICS_PORT, EdgeConfig, bootstrap
 
 _RELOAD = f"docker exec -i edge caddy reload --config - --address {ADMIN}"
@@ -46,7 +47,11 @@ class Edge(Component):
         super().__init__(name, opts)
         files = Files(
             f"{name}-bootstrap",
-            FilesArgs(host=args.host, folder="edge", files={"bootstrap.json": bootstrap()}),
+            FilesArgs(
+                host=args.host,
+                folder="edge",
+                files={"bootstrap.json": bootstrap(), **args.config.certificates.files},
+            ),
             self.child_options(),
         )
         private = (
@@ -60,7 +65,7 @@ class Edge(Component):
                 container="edge",
                 runtime=args.runtime,
                 # `--resume`: a restart serves the last configuration, not the empty one.
-                command=["caddy", "run", "--config", "/etc/edge/bootstrap.json", "--resume"],
+                command=["caddy", "run", "--config", f"{FOLDER}/bootstrap.json", "--resume"],
                 env={
                     "CADDY_ADMIN": ADMIN,
                     "XDG_CONFIG_HOME": "/config",
@@ -71,7 +76,7 @@ class Edge(Component):
                     test=["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{HEALTH_PORT}"]
                 ),
                 mounts=[
-                    Mount(source=files.folder, target="/etc/edge"),
+                    Mount(source=files.folder, target=FOLDER),
                     Mount(source=args.data, target="/data", read_only=False),
                     Mount(source=args.state, target="/config", read_only=False),
                 ],

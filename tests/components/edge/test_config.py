@@ -1,35 +1,33 @@
-"""The edge's configuration."""
+"""The edge's configuration, as a document."""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.edge.config import (
-    Certificates,
-    EdgeConfig,
-    InternalRoute,
-    MetricsRoute,
-    PublicRoute,
-    Upstream,
-    bootstrap,
-)
+from components.edge.certificates import Certificates
+from components.edge.config import EdgeConfig, bootstrap
+from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Upstream
+from tests.components.edge.caddy import CADDY, environment
+from tests.support.platform import planned
 
-CADDY = Path(sys.executable).parent / "caddy"
-UPSTREAM = Upstream(container="one-blue", port=3001)
+UPSTREAM = Upstream(container="one-blue", port=3001, slot="blue")
+IDLE = Upstream(container="one-green", port=3001, slot="green")
+HOSTS = st.lists(st.from_regex(r"[a-z]{1,8}\.example\.org", fullmatch=True), unique=True)
 
 
-def config(issuer: Literal["acme", "internal"] = "acme") -> EdgeConfig:
+def config(issuer: Literal["acme", "internal"] = "acme", **changes: Any) -> EdgeConfig:
+    route: dict[str, Any] = {"upstream": UPSTREAM, "health": "/health", "idle": IDLE, **changes}
     return EdgeConfig(
-        public=[PublicRoute(host="one.example.org", upstream=UPSTREAM, health="/health")],
-        internal=[InternalRoute(port=3001, upstream=UPSTREAM, health="/health")],
+        public=[PublicRoute(host="one.example.org", www=True, **route)],
+        internal=[InternalRoute(port=3001, **route)],
         metrics=[MetricsRoute(name="one", upstream=UPSTREAM, path="/metrics")],
         certificates=Certificates(
             issuer=issuer, email="a@example.org", directory="https://acme.invalid/dir"
@@ -37,22 +35,62 @@ def config(issuer: Literal["acme", "internal"] = "acme") -> EdgeConfig:
     )
 
 
-def document(issuer: Literal["acme", "internal"] = "acme") -> dict[str, Any]:
-    return json.loads(config(issuer).json())
+def document(issuer: Literal["acme", "internal"] = "acme", **changes: Any) -> dict[str, Any]:
+    return json.loads(config(issuer, **changes).json())
 
 
-@pytest.mark.parametrize("text", [config().json(), config("internal").json(), bootstrap()])
-def test_caddy_itself_accepts_it(text: str, tmp_path: Path) -> None:
-    file = tmp_path / "caddy.json"
+def servers(made: dict[str, Any]) -> dict[str, Any]:
+    return made["apps"]["http"]["servers"]
+
+
+def proxies(made: Any) -> list[dict[str, Any]]:
+    """Every reverse proxy in a document, in its order."""
+    if isinstance(made, dict):
+        part = cast(dict[str, Any], made)
+        own = [part] if part.get("handler") == "reverse_proxy" else []
+        return own + proxies(list(part.values()))
+    inner = cast(list[Any], made) if isinstance(made, list) else []
+    return [found for part in inner for found in proxies(part)]
+
+
+def accepted(text: str, folder: Path) -> None:
+    file = folder / "caddy.json"
     file.write_text(text)
     result = subprocess.run(
         [CADDY, "validate", "--config", file],
         capture_output=True,
         text=True,
         check=False,
-        env={"XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+        env=environment(folder),
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        config().json(),
+        config("internal").json(),
+        config(canary_share=0.05).json(),
+        config(maintenance=True).json(),
+        bootstrap(),
+    ],
+    ids=["acme", "internal", "canary", "maintenance", "bootstrap"],
+)
+def test_caddy_itself_accepts_it(text: str, tmp_path: Path) -> None:
+    accepted(text, tmp_path)
+
+
+@pytest.mark.parametrize("stack", ["staging", "production"])
+def test_caddy_accepts_what_a_stack_applies(stack: str, tmp_path: Path) -> None:
+    recorder, _ = planned(stack)
+    texts = [
+        r.inputs["stdin"]
+        for r in recorder.resources
+        if r.token == "command:local:Command" and r.name.endswith("-edge-config")
+    ]
+    assert len(texts) == 1
+    accepted(texts[0], tmp_path)
 
 
 def test_the_administration_is_on_a_socket_that_only_the_container_has() -> None:
@@ -60,26 +98,88 @@ def test_the_administration_is_on_a_socket_that_only_the_container_has() -> None
     assert json.loads(bootstrap())["admin"] == document()["admin"]
 
 
-def test_an_unknown_host_is_refused_rather_than_served() -> None:
-    last = document()["apps"]["http"]["servers"]["public"]["routes"][-1]
-    assert "match" not in last
-    assert last["handle"][0]["status_code"] == 421
-
-
-def test_websockets_outlive_a_reload() -> None:
-    proxy = document()["apps"]["http"]["servers"]["public"]["routes"][0]["handle"][-1]
-    assert proxy["stream_close_delay"] == "5m"
-
-
 def test_certificates_come_from_the_configured_authority() -> None:
     def issuer(kind: Literal["acme", "internal"]) -> dict[str, Any]:
         return document(kind)["apps"]["tls"]["automation"]["policies"][0]["issuers"][0]
 
     assert issuer("acme")["ca"] == "https://acme.invalid/dir"
+    assert "trusted_roots_pem_files" not in issuer("acme")
     assert issuer("internal") == {"module": "internal"}
 
 
-@given(st.lists(st.from_regex(r"[a-z]{1,8}\.example\.org", fullmatch=True), unique=True))
+def test_a_private_directorys_root_is_a_file_that_the_issuer_trusts() -> None:
+    made = Certificates(issuer="acme", email="a@example.org", directory="x", root="PEM")
+    (issuer,) = made.document()["automation"]["policies"][0]["issuers"]
+    assert made.files == {"acme-root.pem": "PEM"}
+    assert issuer["trusted_roots_pem_files"] == ["/etc/edge/acme-root.pem"]
+
+
+def test_uploads_and_answers_have_no_limit_as_a_whole_but_stalled_ones_are_cut() -> None:
+    public = servers(document())["public"]
+    assert "read_timeout" not in public
+    assert "write_timeout" not in public
+    assert public["read_header_timeout"] == "10s"
+    assert public["read_idle_timeout"] == public["write_idle_timeout"] == "60s"
+
+
+def test_what_began_before_a_reload_may_end_after_it() -> None:
+    made = document()
+    assert made["apps"]["http"]["grace_period"] == "300s"
+    assert {p["stream_close_delay"] for p in proxies(servers(made)["public"])} == {"300s"}
+
+
+def test_only_private_callers_choose_a_slot() -> None:
+    (_, idle, _) = servers(document())["public"]["routes"][1]["handle"][0]["routes"]
+    (match,) = idle["match"]
+    assert match["header"] == {"X-Manacore-Slot": ["green"]}
+    ranges = [ipaddress.ip_network(r) for r in match["remote_ip"]["ranges"]]
+    assert ranges and all(r.is_private for r in ranges)
+
+
+def test_the_only_upstream_is_never_taken_out_for_what_callers_break() -> None:
+    (_, live) = proxies(servers(document())["public"])
+    assert "passive" not in live["health_checks"]
+    (_, canary) = proxies(servers(document(canary_share=0.2))["public"])
+    assert canary["health_checks"]["passive"]["max_fails"] == 3
+
+
+@pytest.mark.parametrize(
+    ("share", "weights"), [(0.05, [19, 1]), (0.25, [3, 1]), (0.001, [99, 1]), (1.0, [0, 1])]
+)
+def test_a_canary_gets_its_share(share: float, weights: list[int]) -> None:
+    (_, live) = proxies(servers(document(canary_share=share))["public"])
+    assert live["load_balancing"]["selection_policy"]["weights"] == weights
+    assert [u["dial"] for u in live["upstreams"]] == ["one-blue:3001", "one-green:3001"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"canary_share": 1.5},
+        {"canary_share": 0.1, "idle": None},
+        {"idle": Upstream(container="one-green", port=3001)},
+    ],
+)
+def test_a_route_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="3001"):
+        config(**wrong)
+
+
+def test_a_www_name_that_is_a_service_of_its_own_is_not_redirected() -> None:
+    named = [
+        PublicRoute(host=host, www=True, upstream=UPSTREAM, health="/")
+        for host in ("example.org", "www.example.org")
+    ]
+    made = EdgeConfig(
+        public=named, internal=[], metrics=[], certificates=config().certificates
+    ).json()
+    routes = servers(json.loads(made))["public"]["routes"]
+    hosts = [host for r in routes for m in r.get("match", []) for host in m["host"]]
+    assert hosts == ["example.org", "www.example.org", "www.www.example.org"]
+
+
+@settings(deadline=None)  # it is no test of speed
+@given(HOSTS)
 def test_every_host_gets_exactly_one_route(hosts: list[str]) -> None:
     made = EdgeConfig(
         public=[PublicRoute(host=h, upstream=UPSTREAM, health="/") for h in hosts],
@@ -87,5 +187,7 @@ def test_every_host_gets_exactly_one_route(hosts: list[str]) -> None:
         metrics=[],
         certificates=config().certificates,
     )
-    routes = json.loads(made.json())["apps"]["http"]["servers"]["public"]["routes"]
+    routes = servers(json.loads(made.json()))["public"]["routes"]
     assert [m["host"] for r in routes for m in r.get("match", [])] == [[h] for h in hosts]
+    assert "match" not in routes[-1]
+    assert routes[-1]["handle"][0]["status_code"] == 421

@@ -1,0 +1,305 @@
+"""What a running edge answers: the real Caddy before services of the test's own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from components.edge.certificates import Certificates
+from components.edge.config import EdgeConfig
+from components.edge.proxy import Timing
+from components.edge.routes import InternalRoute, PublicRoute, Upstream
+from tests.components.edge.caddy import DEADLINE, RunningEdge, free_port
+from tests.components.edge.upstream import Service
+
+CERTIFICATES = Certificates(issuer="internal", email="a@example.org", directory="")
+SECRET = "not-for-the-log"
+
+
+@pytest.fixture(scope="module")
+def blue() -> Iterator[Service]:
+    with Service("blue") as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def green() -> Iterator[Service]:
+    with Service("green") as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def edge(blue: Service, green: Service) -> Iterator[RunningEdge]:
+    both: dict[str, Any] = {"upstream": blue.upstream, "idle": green.upstream, "health": "/"}
+    nobody = Upstream(container="127.0.0.1", port=free_port())
+    config = EdgeConfig(
+        public=[
+            PublicRoute(host="one.test", www=True, **both),
+            PublicRoute(host="other.test", upstream=green.upstream, health="/"),
+            PublicRoute(host="small.test", body_limit=1000, **both),
+            PublicRoute(host="canary.test", canary_share=0.25, **both),
+            PublicRoute(host="closed.test", maintenance=True, **both),
+            PublicRoute(host="down.test", upstream=nobody, health="/"),
+        ],
+        internal=[InternalRoute(port=3001, **both)],
+        metrics=[],
+        certificates=CERTIFICATES,
+        timing=Timing(retry=1),
+    )
+    with RunningEdge(config) as running:
+        yield running
+
+
+def test_each_host_reaches_its_own_service(edge: RunningEdge) -> None:
+    assert edge.client("one.test").get("/").json()["slot"] == "blue"
+    assert edge.client("other.test").get("/").json()["slot"] == "green"
+
+
+def test_callers_inside_reach_the_live_slot_by_port(edge: RunningEdge) -> None:
+    assert edge.client("edge", port=3001).get("/").json()["slot"] == "blue"
+
+
+def test_an_unknown_host_is_refused_rather_than_served(edge: RunningEdge) -> None:
+    assert edge.client("nobody.test", port=80).get("/").status_code == 421
+    with edge.tls("one.test") as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 421")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "target"),
+    [
+        ("one.test", 80, "https://one.test/a?b=c"),
+        ("www.one.test", 80, "https://one.test/a?b=c"),
+        ("www.one.test", 443, "https://one.test/a?b=c"),
+    ],
+)
+def test_a_known_host_is_redirected(edge: RunningEdge, host: str, port: int, target: str) -> None:
+    answer = edge.client(host, port=port).get("/a?b=c")
+    assert (answer.status_code, answer.headers["Location"]) == (308, target)
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+def test_both_protocols_over_tcp_are_spoken(edge: RunningEdge, protocol: str) -> None:
+    with edge.tls("one.test", protocols=(protocol,)) as connection:
+        assert connection.selected_alpn_protocol() == protocol
+
+
+def test_http_3_is_offered_and_listened_for(edge: RunningEdge) -> None:
+    offered = edge.client("one.test").get("/").headers["Alt-Svc"]
+    assert f'h3=":{edge.ports[443]}"' in offered
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own,
+        pytest.raises(OSError, match="in use"),
+    ):
+        own.bind(("127.0.0.1", edge.ports[443]))
+
+
+def test_the_request_id_is_passed_on_answered_and_logged(edge: RunningEdge) -> None:
+    answer = edge.client("one.test").get("/", headers={"X-Request-Id": "caller-0001"})
+    assert answer.headers["X-Request-Id"] == "caller-0001"
+    assert answer.json()["headers"]["X-Request-Id"] == "caller-0001"
+    line = edge.logged(lambda line: line.get("request_id") == "caller-0001")
+    assert line["logger"].startswith("http.log.access")
+    assert (line["status"], line["request"]["host"]) == (200, "one.test")
+    assert line["upstream"].startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize("bad", ["a-b-c", "x" * 65, "with space", '"><script>alert(1)</script>'])
+def test_a_request_id_that_is_not_sane_is_replaced(edge: RunningEdge, bad: str) -> None:
+    answer = edge.client("down.test").get("/", headers={"X-Request-Id": bad})
+    made = answer.headers["X-Request-Id"]
+    assert len(made) == 36
+    assert made in answer.text
+    assert bad not in answer.text
+
+
+def test_several_request_ids_are_none(edge: RunningEdge) -> None:
+    headers = [("X-Request-Id", "caller-0001"), ("X-Request-Id", "caller-0002")]
+    seen = edge.client("one.test").get("/", headers=headers).json()["headers"]["X-Request-Id"]
+    assert len(seen) == 36
+
+
+def test_no_secret_is_in_the_log(edge: RunningEdge) -> None:
+    edge.client("one.test").get(
+        f"/?token={SECRET}&shown=yes",
+        headers={
+            "X-Request-Id": "secret-0001",
+            "Authorization": f"Bearer {SECRET}",
+            "Cookie": f"session={SECRET}",
+            "X-Api-Key": SECRET,
+            "Referer": f"https://one.test/?code={SECRET}",
+        },
+    )
+    line = json.dumps(edge.logged(lambda line: line.get("request_id") == "secret-0001"))
+    assert SECRET not in line
+    assert "shown=yes" in line
+
+
+def test_answers_are_compressed(edge: RunningEdge) -> None:
+    answer = edge.client("one.test").get("/large", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.text.startswith("much of the same")
+
+
+def test_security_headers_leave_a_services_own_policy_alone(edge: RunningEdge) -> None:
+    plain, own = (edge.client("one.test").get(path).headers for path in ("/", "/own"))
+    assert plain["Strict-Transport-Security"] == "max-age=31536000"
+    assert plain["X-Content-Type-Options"] == "nosniff"
+    assert plain["X-Frame-Options"] == "SAMEORIGIN"
+    assert plain["Referrer-Policy"] == "strict-origin-when-cross-origin"
+    assert own.get_list("Referrer-Policy") == ["no-referrer"]
+    assert own.get_list("X-Request-Id") != ["of-the-service"]
+    assert "Server" not in plain
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/html,*/*", "text/html; charset=utf-8"),
+        ("application/json", "application/json"),
+        ("application/expo+json", "application/json"),
+    ],
+)
+def test_a_service_that_is_down_has_a_friendly_page(
+    edge: RunningEdge, accept: str, kind: str
+) -> None:
+    answer = edge.client("down.test").get("/", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (502, kind)
+    assert answer.headers["X-Request-Id"] in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "src=" not in answer.text and "href=" not in answer.text
+    if kind == "application/json":
+        assert answer.json()["error"]["request_id"] == answer.headers["X-Request-Id"]
+
+
+def test_a_services_own_error_is_its_own(edge: RunningEdge) -> None:
+    answer = edge.client("one.test").get("/status/503")
+    assert (answer.status_code, answer.text) == (503, "its own words")
+
+
+def test_maintenance_is_of_one_service_and_its_idle_slot_can_be_tested(edge: RunningEdge) -> None:
+    closed = edge.client("closed.test")
+    answer = closed.get("/", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "120")
+    assert answer.json()["error"]["title"] == "Under maintenance"
+    assert closed.get("/", headers={"X-Manacore-Slot": "green"}).json()["slot"] == "green"
+    assert edge.client("one.test").get("/").status_code == 200
+
+
+def test_a_private_caller_reaches_the_idle_slot_by_header(edge: RunningEdge) -> None:
+    client = edge.client("one.test")
+    idle = client.get("/", headers={"X-Manacore-Slot": "green"})
+    assert (idle.json()["slot"], idle.headers["X-Manacore-Slot"]) == ("green", "green")
+    live = client.get("/", headers={"X-Manacore-Slot": "blue"})
+    assert (live.json()["slot"], live.headers.get("X-Manacore-Slot")) == ("blue", None)
+
+
+def test_a_canary_gets_its_share_of_the_requests(edge: RunningEdge) -> None:
+    client = edge.client("canary.test")
+    slots = [client.get("/").json()["slot"] for _ in range(20)]
+    assert slots.count("green") == 5
+
+
+@pytest.mark.parametrize("size", [999, 1001, 10**6])
+def test_a_body_above_the_limit_is_refused(edge: RunningEdge, size: int) -> None:
+    answer = edge.client("small.test").post("/", content=b"x" * size)
+    assert answer.status_code == (200 if size < 1000 else 413)
+
+
+def test_a_get_is_tried_again_and_a_post_never(edge: RunningEdge, blue: Service) -> None:
+    client = edge.client("one.test")
+    assert client.get("/drop").status_code == 200
+    assert blue.asked.count("GET /drop") == 2
+    assert client.post("/drop", content=b"x").status_code == 502
+    assert blue.asked.count("POST /drop") == 1
+
+
+def test_metrics_count_each_request_of_a_host_once(edge: RunningEdge) -> None:
+    def counted() -> int:
+        series = 'caddy_http_requests_total{handler="subroute",host="other.test",server="public"} '
+        found = [line for line in edge.metrics().splitlines() if line.startswith(series)]
+        return int(found[0].removeprefix(series)) if found else 0
+
+    before = counted()
+    for _ in range(3):
+        edge.client("other.test").get("/")
+    assert counted() == before + 3
+
+
+def _one(live: Upstream, idle: Upstream, timing: Timing) -> EdgeConfig:
+    return EdgeConfig(
+        public=[PublicRoute(host="one.test", upstream=live, idle=idle, health="/")],
+        internal=[],
+        metrics=[],
+        certificates=CERTIFICATES,
+        timing=timing,
+    )
+
+
+def test_a_public_caller_cannot_choose_the_slot(blue: Service, green: Service) -> None:
+    def from_elsewhere(document: dict[str, Any]) -> None:
+        document["apps"]["http"]["servers"]["public"]["listener_wrappers"] = [
+            {"wrapper": "proxy_protocol", "allow": ["127.0.0.1/32"]},
+            {"wrapper": "tls"},
+        ]
+
+    asked = b"GET / HTTP/1.1\r\nHost: one.test\r\nX-Manacore-Slot: green\r\n\r\n"
+    with RunningEdge(_one(blue.upstream, green.upstream, Timing()), from_elsewhere) as edge:
+        for address, slot in {b"203.0.113.9": b"blue", b"10.0.0.9": b"green"}.items():
+            source = b"PROXY TCP4 " + address + b" 127.0.0.1 5000 443\r\n"
+            with edge.tls("one.test", before=source) as connection:
+                connection.sendall(asked)
+                assert b'"slot": "' + slot in connection.recv(65536)
+
+
+def test_a_post_waits_for_a_service_that_starts_and_arrives_once(blue: Service) -> None:
+    def talkative(document: dict[str, Any]) -> None:
+        document["logging"]["logs"]["default"]["level"] = "DEBUG"
+
+    port = free_port()
+    late = Upstream(container="127.0.0.1", port=port, slot="blue")
+    idle = Upstream(container="127.0.0.1", port=port, slot="green")
+    with (
+        RunningEdge(_one(late, idle, Timing()), talkative) as edge,
+        edge.tls("one.test") as connection,
+    ):
+        connection.sendall(
+            b"POST /late HTTP/1.1\r\nHost: one.test\r\nContent-Length: 4\r\n\r\nbody"
+        )
+        edge.logged(lambda line: line.get("msg") == "upstream roundtrip" and "error" in line)
+        with Service("late", port) as service:
+            answer = connection.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 200"), answer
+            assert b'"body": 4' in answer
+            assert service.asked.count("POST /late") == 1
+
+
+def test_a_websocket_outlives_the_flip_of_its_slot_and_ends_when_that_has_drained(
+    blue: Service, green: Service
+) -> None:
+    drain = Timing(drain=3)
+    with (
+        RunningEdge(_one(blue.upstream, green.upstream, drain)) as edge,
+        edge.tls("one.test") as stream,
+    ):
+        stream.sendall(
+            b"GET /stream HTTP/1.1\r\nHost: one.test\r\nConnection: Upgrade\r\n"
+            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert stream.recv(4096).startswith(b"HTTP/1.1 101")
+        edge.reload(_one(green.upstream, blue.upstream, drain))
+        flipped = time.monotonic()
+        assert edge.client("one.test").get("/").json()["slot"] == "green"
+        stream.sendall(b"still there?")
+        assert stream.recv(4096) == b"still there?"
+        while stream.recv(4096):
+            pass
+        assert 2 < time.monotonic() - flipped < DEADLINE
