@@ -77,6 +77,9 @@ class Service(_Model):
     websockets: bool = False
     depends_on: tuple[Name, ...] = ()
     env: dict[Variable, Value] = Field(default_factory=dict[str, Value])
+    migrate: tuple[str, ...] = Field(
+        default=(), description="Command in the new version that brings its database up to date."
+    )
     volumes: dict[Name, Path] = Field(
         default_factory=dict[str, str], description="Volume name to mount path."
     )

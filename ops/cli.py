@@ -7,8 +7,10 @@ import typer
 from ops.doctor import doctor
 from ops.down import down
 from ops.env import env
+from ops.images import images
 from ops.outputs import outputs
 from ops.preview import preview
+from ops.release.commands import history, release, retire, rollback
 from ops.status import status
 from ops.up import up
 
@@ -19,5 +21,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (up, preview, down, status, doctor, outputs, env):
+for verb in (
+    up,
+    preview,
+    release,
+    rollback,
+    retire,
+    history,
+    down,
+    status,
+    doctor,
+    outputs,
+    env,
+    images,
+):
     app.command()(verb)

@@ -13,11 +13,15 @@ from typing import Any, cast
 # One question per server, however many containers it has. Containers name their image by its
 # id, so the ids of the names are asked for as well.
 _CONTAINER = '{"name":{{json .Name}},"id":{{json .Image}},"state":{{json .State}}}'
-_IMAGE = '{"reference":"{{.Repository}}:{{.Tag}}","id":{{json .ID}}}'
+_IMAGE = (
+    '{"reference":"{{.Repository}}:{{.Tag}}","digest":"{{.Repository}}@{{.Digest}}",'
+    '"id":{{json .ID}}}'
+)
 _NETWORK = '{"network":"{{.Name}}"}'
 _QUESTION = (
     "docker ps --all --quiet | xargs --no-run-if-empty docker inspect --format "
-    + f"{shlex.quote(_CONTAINER)}; docker image ls --no-trunc --format {shlex.quote(_IMAGE)}; "
+    + f"{shlex.quote(_CONTAINER)}; "
+    + f"docker image ls --no-trunc --digests --format {shlex.quote(_IMAGE)}; "
     + f"docker network ls --format {shlex.quote(_NETWORK)}"
 )
 _PATIENCE_SECONDS = 60
@@ -149,11 +153,21 @@ def parsed(told: str) -> Containers:
     lines = [cast("dict[str, Any]", json.loads(line)) for line in told.splitlines() if line]
     return Containers(
         by_name={str(line["name"]).removeprefix("/"): line for line in lines if "name" in line},
-        images={str(line["reference"]): line["id"] for line in lines if "reference" in line},
+        images={
+            str(line[name]): line["id"]
+            for line in lines
+            if "reference" in line
+            for name in ("reference", "digest")
+            if name in line
+        },
         networks=frozenset(str(line["network"]) for line in lines if "network" in line),
     )
 
 
 def short(reference: str) -> str:
-    """An image's name as Docker lists it: without Docker Hub's own host and folder."""
-    return reference.removeprefix("docker.io/").removeprefix("library/")
+    """An image's name as Docker lists it.
+
+    Without Docker Hub's own host and folder; one that was pulled by its digest has no tag.
+    """
+    name, at, digest = reference.removeprefix("docker.io/").removeprefix("library/").partition("@")
+    return f"{name.rpartition(':')[0]}@{digest}" if at else name

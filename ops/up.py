@@ -12,9 +12,10 @@ from localcloud.docker_daemon import DaemonError
 from localcloud.home import Home
 from localcloud.processes import NotReadyError
 from localcloud.steps import Steps
-from ops import console, converge, drift, status
+from ops import console, converge, drift, lock, status
 from ops.failures import OpsError, told
 from ops.options import AsJson, Local, Parallel, Stack
+from ops.release import recovery
 from ops.session import PARALLEL, Session
 from ops.target import Target
 
@@ -40,23 +41,25 @@ def up(
             bring_up(LocalCloud(Home.from_environment(), steps), stack)
         target = Target.of(stack, local=local)
         session = Session(target)
-        with steps.step("recovery"):
-            opened = session.stack()
-            converge.recover(opened, target)
-        if refresh is None:
-            with steps.step("drift"):
-                session.run("drift", lambda _out, _event: drift.check(opened))
-        with steps.step(f"pulumi up of {stack}"):
-            made = session.run(
-                "up",
-                lambda out, event: opened.up(
-                    parallel=parallel,
-                    color="never",
-                    refresh=bool(refresh),
-                    on_output=out,
-                    on_event=event,
-                ),
-            )
+        with lock.held(Home.from_environment().root / "locks", stack, "an up"):
+            with steps.step("recovery"):
+                opened = session.stack()
+                converge.recover(opened, target)
+                recovery.mend(stack)
+            if refresh is None:
+                with steps.step("drift"):
+                    session.run("drift", lambda _out, _event: drift.check(opened))
+            with steps.step(f"pulumi up of {stack}"):
+                made = session.run(
+                    "up",
+                    lambda out, event: opened.up(
+                        parallel=parallel,
+                        color="never",
+                        refresh=bool(refresh),
+                        on_output=out,
+                        on_event=event,
+                    ),
+                )
         with steps.step("health"):
             found = status.awaited(opened, seconds=120)
     if as_json:

@@ -19,6 +19,8 @@ _COLOURS = {
     Outcome.ROLLED_BACK: "yellow",
     Outcome.FAILED: "red",
     Outcome.REFUSED: "dim",
+    Outcome.RUNNING: "cyan",
+    Outcome.INTERRUPTED: "red",
 }
 
 
@@ -47,7 +49,8 @@ class Kpis:
 def kpis(receipts: Iterable[Receipt], now: datetime) -> Kpis:
     """The figures of these receipts, in any order."""
     ordered = sorted(receipts, key=lambda receipt: receipt.id)
-    releases = [r for r in ordered if r.kind == "release" and r.outcome is not Outcome.REFUSED]
+    not_begun = (Outcome.REFUSED, Outcome.RUNNING)
+    releases = [r for r in ordered if r.kind == "release" and r.outcome not in not_begun]
     live = [r for r in releases if _went_live(r)]
     stayed = [r for r in releases if r.outcome is Outcome.RELEASED]
     durations = [r.seconds for r in stayed]

@@ -36,9 +36,12 @@ class Outcome(StrEnum):
     """How it ended. `RELEASED`: the new versions are live. `ROLLED_BACK`: the former ones are.
 
     `FAILED`: it was given up before anything was switched, or could not be rolled back.
-    `REFUSED`: it was not begun.
+    `REFUSED`: it was not begun. `RUNNING`: it is under way. `INTERRUPTED`: its command was killed;
+    `reason` says which versions are live.
     """
 
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
     RELEASED = "released"
     ROLLED_BACK = "rolled-back"
     FAILED = "failed"

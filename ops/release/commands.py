@@ -1,0 +1,164 @@
+"""`manacore release`, `rollback`, `history` and `retire`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from localcloud.home import Home
+from ops import console, converge, lock
+from ops.failures import OpsError, told
+from ops.options import AsJson, Local, Stack
+from ops.release import change as changes
+from ops.release import history as histories
+from ops.release import ledger as ledgers
+from ops.release import receipt as receipts
+from ops.release import recovery
+from ops.release.change import Change
+from ops.release.conduct import Conductor, Options
+from ops.release.receipt import Outcome, Receipt
+from ops.release.site import Site
+from ops.target import Target
+
+KEPT = timedelta(hours=1)
+Services = Annotated[
+    list[str] | None, typer.Argument(help="SERVICE=TAG ...: an atomic set.", metavar="SERVICE=TAG")
+]
+Manifest = Annotated[Path | None, typer.Option(help="YAML or JSON file: service: tag.")]
+Window = Annotated[float, typer.Option("--watch", min=0, help="Watch window in seconds; 0: none.")]
+Probe = Annotated[bool, typer.Option(help="Send requests through the edge while it happens.")]
+Migrate = Annotated[bool, typer.Option(help="Run the services' migrations before the switch.")]
+Undone = Annotated[list[str] | None, typer.Argument(help="Only these services.")]
+Named = Annotated[str | None, typer.Option("--release", help="Id of the release to undo.")]
+
+
+def release(
+    services: Services = None,
+    manifest: Manifest = None,
+    stack: Stack = "staging",
+    local: Local = False,
+    as_json: AsJson = False,
+    watch: Window = 300,
+    probe: Probe = True,
+    migrate: Migrate = True,
+) -> None:
+    """Put new versions live: idle slots, smoke tests, migrations, one flip, a watch window."""
+    with told():
+        listed = changes.manifest(manifest) if manifest else {}
+        tags = changes.requested(services or [], listed)
+        with _site(stack, local=local, what="a release") as site:
+            change = changes.pinned(site.ledger, site.order, tags, site.digests)
+            options = Options(watch=watch, probe=probe, migrate=migrate)
+            done = Conductor(site, options).release(change)
+    _show(done, as_json=as_json)
+    if done.outcome is not Outcome.RELEASED or (done.prober and done.prober.failed):
+        raise typer.Exit(1)
+
+
+def rollback(
+    services: Undone = None,
+    release_id: Named = None,
+    stack: Stack = "staging",
+    local: Local = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put the former versions live again: of the last release, a named one, or single services."""
+    with told(), _site(stack, local=local, what="a rollback") as site:
+        undone = _to_undo(site, services or [], release_id)
+        done = Conductor(site, Options()).rollback(undone)
+    _show(done, as_json=as_json)
+    if done.outcome is not Outcome.ROLLED_BACK:
+        raise typer.Exit(1)
+
+
+def history(stack: Stack = "staging", as_json: AsJson = False) -> None:
+    """List releases and rollbacks with their outcome, and the figures of all together."""
+    found = receipts.read_all(recovery.RECEIPTS, stack)
+    figures = histories.kpis(found.receipts, datetime.now(UTC))
+    for line in found.damaged:
+        console.note(f"damaged: {line}")
+    if as_json:
+        listed = [one.model_dump(mode="json") for one in found.receipts]
+        console.answer({"kpis": vars(figures), "receipts": listed, "damaged": found.damaged})
+        return
+    console.out.print(histories.table(found.receipts))
+    for line in histories.kpi_lines(figures):
+        console.out.print(line, markup=False)
+
+
+def retire(
+    stack: Stack = "staging",
+    local: Local = False,
+    now: Annotated[bool, typer.Option("--now", help="Not only those older than an hour.")] = False,
+) -> None:
+    """Stop the idle slots whose version was replaced more than an hour ago."""
+    with told(), _site(stack, local=local, what="retiring old slots") as site:
+        oldest = datetime.now(UTC) - (timedelta() if now else KEPT)
+        recent = {
+            change.service
+            for found in receipts.read_all(recovery.RECEIPTS, stack).receipts
+            if found.ended > oldest
+            for change in found.services
+        }
+        ledger = site.ledger
+        idle = {
+            service: entry.live.other
+            for service, entry in ledger.entries.items()
+            if entry.image(entry.live.other) and service not in recent
+        }
+        if idle:
+            site.apply(ledgers.retired(ledger, idle), "retire")
+        console.note(f"{len(idle)} idle slots retired" + (f": {', '.join(idle)}" if idle else ""))
+
+
+@contextmanager
+def _site(stack: str, *, local: bool, what: str) -> Generator[Site]:
+    """The stack, locked and put right after whatever was killed before."""
+    target = Target.of(stack, local=local)
+    with lock.held(Home.from_environment().root / "locks", stack, what):
+        site = Site.open(target)
+        converge.recover(site.stack, target)
+        recovery.mend(stack)
+        yield site
+
+
+def _to_undo(site: Site, services: list[str], release_id: str | None) -> Change:
+    """The images that were live before a release: the named one, or the last of these services."""
+    ledger, found = site.ledger, receipts.read_all(recovery.RECEIPTS, site.target.stack).receipts
+    if release_id is not None:
+        found = [one for one in found if one.id == release_id]
+    images: dict[str, str] = {}
+    for one in found:
+        if one.kind != "release":
+            continue
+        wanted = [c for c in one.services if not services or c.service in services]
+        for undone in wanted:
+            entry = ledger.entries.get(undone.service)
+            is_live = entry and entry.image(entry.live) == undone.image_after
+            if is_live and undone.image_before and undone.service not in images:
+                images[undone.service] = undone.image_before
+        if images and not (set(services) - set(images)):
+            break
+    missing = sorted(set(services) - set(images))
+    if missing or not images:
+        named = f"release {release_id}" if release_id else "release"
+        of = ", ".join(missing) or site.target.stack
+        raise OpsError(
+            f"There is nothing to roll back: no {named} of {of} is live.",
+            ["./manacore history lists the releases."],
+        )
+    order = {name: images[name] for name in site.order if name in images}
+    return Change(ledger=ledger, images=order)
+
+
+def _show(done: Receipt, *, as_json: bool) -> None:
+    if as_json:
+        console.answer(done.model_dump(mode="json"))
+        return
+    for line in receipts.summary(done):
+        console.out.print(line, markup=False)

@@ -1,0 +1,116 @@
+"""A server's side of a release: what the edge counts, how containers are, and smoke tests."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ops.failures import OpsError
+
+_PATIENCE_SECONDS = 60
+_METRICS = "http://127.0.0.1:9180/metrics"
+# Asks new slots on the server itself: each by its own address first, then through the edge, whose
+# certificate is not judged here (a local cloud has its own authority).
+_SMOKE = """\
+import http.client, json, socket, ssl, subprocess, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+def get(connection, path, headers):
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        body = answer.read(300).decode(errors="replace").strip()
+        return "" if answer.status == 200 else f"answers {answer.status}: {body}"
+    except OSError as error:
+        return f"does not answer: {error}"
+class Edge(http.client.HTTPSConnection):
+    def connect(self):
+        plain = socket.create_connection(("127.0.0.1", 443), self.timeout)
+        self.sock = context.wrap_socket(plain, server_hostname=self.host)
+for asked in json.load(sys.stdin):
+    inspect = ["docker", "inspect", "--format"]
+    template = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    found = subprocess.run([*inspect, template, asked["container"]], capture_output=True, text=True)
+    addresses = found.stdout.split()
+    failed = "has no address" if not addresses else ""
+    if addresses:
+        direct = http.client.HTTPConnection(addresses[0], asked["port"], timeout=10)
+        failed = get(direct, asked["path"], {})
+    if not failed and asked["host"]:
+        edge = Edge(asked["host"], timeout=10)
+        failed = get(edge, asked["path"], {"X-Manacore-Slot": asked["slot"]})
+        failed = failed and f"through the edge: {failed}"
+    print(json.dumps({"container": asked["container"], "failed": failed}))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smoke:
+    """What to ask of a new slot. `host` is None for a service that is not public."""
+
+    container: str
+    slot: str
+    port: int
+    path: str
+    host: str | None
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of the stack's outputs, asked by ssh."""
+
+    name: str
+    output: Mapping[str, Any]
+
+    def metrics(self) -> str:
+        """The edge's figures as Prometheus reads them; raises `OpsError`."""
+        return self._run(f"docker exec edge wget -q -O - {_METRICS}")
+
+    def inspect(self, containers: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """What Docker says of these containers, without those that it does not have."""
+        names = " ".join(map(shlex.quote, containers))
+        told = self._run(f"docker inspect {names} 2>/dev/null || true")
+        found = cast("list[dict[str, Any]]", json.loads(told or "[]"))
+        return {str(one["Name"]).removeprefix("/"): one for one in found}
+
+    def memory(self) -> tuple[int, int]:
+        """Memory of the server and the sum of all containers' limits, in MiB."""
+        told = self._run(
+            "grep MemTotal /proc/meminfo; docker ps -q | xargs -r docker inspect"
+            " --format '{{.HostConfig.Memory}}'"
+        ).splitlines()
+        limits = sum(int(line) for line in told[1:])
+        return int(told[0].split()[1]) // 1024, limits // (1024 * 1024)
+
+    def smoke(self, slots: Sequence[Smoke]) -> dict[str, str]:
+        """What is wrong with each new slot, by container; empty when nothing is."""
+        asked = json.dumps([vars(slot) for slot in slots])
+        told = self._run(f"python3 -c {shlex.quote(_SMOKE)}", stdin=asked, seconds=300)
+        lines = [json.loads(line) for line in told.splitlines()]
+        return {line["container"]: line["failed"] for line in lines if line["failed"]}
+
+    def run(self, container: str, command: Sequence[str]) -> str:
+        """Run a command in a container; raises `OpsError` with the end of what it printed."""
+        return self._run(shlex.join(["docker", "exec", container, *command]), seconds=1800)
+
+    def _run(self, command: str, stdin: str = "", seconds: float = _PATIENCE_SECONDS) -> str:
+        address = f"{self.output['user']}@{self.output['ipv4']}"
+        try:
+            done = subprocess.run(
+                ["ssh", *map(str, self.output["ssh_options"]), address, command],
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise OpsError(f"{address} did not answer within {seconds:.0f} s.") from error
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip().splitlines()[-5:]
+            raise OpsError(f"{address} refused: exit code {done.returncode}", said)
+        return done.stdout

@@ -1,0 +1,134 @@
+"""What a release works on: the stack, its program, its ledger, its servers."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httpx
+from pulumi import automation as auto
+
+from catalog import Catalog, load_catalog
+from localcloud.registry.authority import Authority
+from localcloud.registry.registry import PUSH_ADDRESS
+from ops import session
+from ops.failures import OpsError
+from ops.release import ledger as ledgers
+from ops.release import recovery
+from ops.release.digests import Registries
+from ops.release.probes.target import Target as Probed
+from ops.release.server import Server, Smoke
+from ops.session import PARALLEL, Session
+from ops.target import Target
+from stacks.ledger import Ledger, Slot
+
+
+@dataclass
+class Site:
+    """A stack that is up, opened for a release."""
+
+    target: Target
+    session: Session
+    stack: auto.Stack
+    catalog: Catalog
+    outputs: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, target: Target) -> Site:
+        """Open it; raises `OpsError` when the stack is not up."""
+        opened = Session(target)
+        stack = opened.stack()
+        outputs = session.outputs(stack)
+        if not outputs.get("services"):
+            raise OpsError(f"The stack {target.stack} is not up: bring it up first.")
+        return cls(target, opened, stack, load_catalog(), outputs)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as it is now; raises `InvalidInput`."""
+        return recovery.read(self.target.stack)
+
+    @property
+    def order(self) -> list[str]:
+        """All services with slots, those that others need first."""
+        return [service.name for service in self.catalog.start_order() if service.slots]
+
+    def apply(self, ledger: Ledger, what: str) -> None:
+        """Write the ledger, and make the stack what it says; raises `OpsError`."""
+        ledgers.write(recovery.ledger_file(self.target.stack), ledger)
+        self.session.run(
+            what,
+            lambda out, event: self.stack.up(
+                parallel=PARALLEL, color="never", on_output=out, on_event=event
+            ),
+        )
+
+    def digests(self, references: Iterable[str]) -> Mapping[str, str]:
+        """The digests of images, from their registries.
+
+        Raises `OpsError` with everything that is wrong.
+        """
+        if not self.target.is_local:
+            return Registries().digests(references)
+        authority = Authority(folder=self.target.logs.parent / "ca")
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+        hosts = {reference.partition("/")[0] for reference in references}
+        with httpx.Client(verify=context, timeout=20) as client:
+            urls = dict.fromkeys(hosts, f"https://{PUSH_ADDRESS}")
+            return Registries(client=client, base_urls=urls).digests(references)
+
+    def server_of(self, service: str) -> Server:
+        """The server that runs a service."""
+        name = str(self._output(service)["server"])
+        return Server(name, cast("Mapping[str, Any]", self.outputs["servers"][name]))
+
+    def by_server(self, services: Iterable[str]) -> dict[str, list[str]]:
+        """The services by their server's name."""
+        found: dict[str, list[str]] = {}
+        for service in services:
+            found.setdefault(str(self._output(service)["server"]), []).append(service)
+        return found
+
+    def host_of(self, service: str) -> str | None:
+        """The public host name of a service."""
+        url = self._output(service).get("url")
+        return str(url).removeprefix("https://") if url else None
+
+    def smoke(self, service: str, slot: Slot) -> Smoke:
+        """How a slot of a service is asked whether it works."""
+        entry = self.catalog[service]
+        return Smoke(
+            container=f"{service}-{slot}",
+            slot=slot.value,
+            port=entry.port,
+            path=entry.health,
+            host=self.host_of(service),
+        )
+
+    def probes(self, services: Iterable[str]) -> list[Probed]:
+        """What the prober asks during a release: the public hosts of these services."""
+        found: list[Probed] = []
+        for service in services:
+            host = self.host_of(service)
+            if host is None:
+                continue
+            entry = self.catalog[service]
+            found.append(
+                Probed(
+                    host=host,
+                    # As everybody: by DNS. A local cloud's names are in no DNS.
+                    address=str(self.server_of(service).output["ipv4"])
+                    if self.target.is_local
+                    else None,
+                    path=entry.health,
+                    verify=not self.target.is_local,
+                    websocket=entry.websockets,
+                    websocket_path="/ws",
+                )
+            )
+        return found
+
+    def _output(self, service: str) -> Mapping[str, Any]:
+        return next(s for s in self.outputs["services"] if s["name"] == service)
