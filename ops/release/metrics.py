@@ -20,6 +20,7 @@ _DURATIONS = "caddy_http_request_duration_seconds"
 # Caddy starts all counters at zero with every new configuration, and this gauge says which one.
 _LOADED = "caddy_config_last_reload_success_timestamp_seconds"
 # A WebSocket is counted when it ends, with the length of its life: a connection, not a request.
+_WITH_BODY = ("POST", "PUT", "PATCH")
 _SWITCHED = "101"
 
 
@@ -32,16 +33,23 @@ class Traffic:
     """Requests, as many as were counted.
 
     `durations` has the requests by the upper bound of their duration in seconds (the last bound
-    is infinite), each request once. `failed` are those answered with 5xx.
+    is infinite), each request once. `failed` are those answered with 5xx. `uploads` are requests
+    with a body, which are not in `durations`: they take as long as their sender does.
     """
 
     failed: int = 0
     durations: Mapping[float, int] = field(default_factory=dict[float, int])
+    uploads: int = 0
+
+    @property
+    def timed(self) -> int:
+        """The requests in `durations`."""
+        return sum(self.durations.values())
 
     @property
     def requests(self) -> int:
         """All requests, failed ones too."""
-        return sum(self.durations.values())
+        return self.timed + self.uploads
 
     @property
     def error_rate(self) -> float | None:
@@ -50,7 +58,7 @@ class Traffic:
 
     @property
     def p95(self) -> float | None:
-        """The duration in seconds that 95 % of the requests keep to; None without requests."""
+        """The duration in seconds that 95 % of the timed requests keep to; None without any."""
         return self.quantile(0.95)
 
     def quantile(self, share: float) -> float | None:
@@ -58,7 +66,7 @@ class Traffic:
 
         Within a bound it is interpolated; beyond the last finite bound it is that bound.
         """
-        wanted = share * self.requests
+        wanted = share * self.timed
         if not wanted:
             return None
         below, seen = 0.0, 0
@@ -77,11 +85,12 @@ class Traffic:
 
 def total(traffic: Iterable[Traffic]) -> Traffic:
     """All of them together."""
-    failed, durations = 0, Counter[float]()
+    failed, uploads, durations = 0, 0, Counter[float]()
     for one in traffic:
         failed += one.failed
+        uploads += one.uploads
         durations.update(one.durations)
-    return Traffic(failed=failed, durations=dict(durations))
+    return Traffic(failed=failed, durations=dict(durations), uploads=uploads)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -171,10 +180,15 @@ def _sources(families: Iterable[Metric]) -> dict[Source, Traffic]:
         key = (source, labels["code"], frozenset(labels.items()))
         series.setdefault(key, {})[bound] = int(sample.value)
     found: dict[Source, Traffic] = {}
-    for (source, code, _), cumulative in series.items():
+    for (source, code, labels), cumulative in series.items():
         durations = _each_once(cumulative)
-        failed = sum(durations.values()) if code.startswith("5") else 0
-        found[source] = found.get(source, Traffic()) + Traffic(failed=failed, durations=durations)
+        count = sum(durations.values())
+        failed = count if code.startswith("5") else 0
+        if dict(labels).get("method") in _WITH_BODY:
+            counted = Traffic(failed=failed, uploads=count)
+        else:
+            counted = Traffic(failed=failed, durations=durations)
+        found[source] = found.get(source, Traffic()) + counted
     return found
 
 
@@ -190,6 +204,7 @@ def _each_once(cumulative: Mapping[float, int]) -> dict[float, int]:
 def _minus(now: Traffic, before: Traffic) -> Traffic:
     return Traffic(
         failed=now.failed - before.failed,
+        uploads=now.uploads - before.uploads,
         durations={
             bound: count - before.durations.get(bound, 0) for bound, count in now.durations.items()
         },
@@ -197,6 +212,7 @@ def _minus(now: Traffic, before: Traffic) -> Traffic:
 
 
 def _shrank(now: Traffic, before: Traffic) -> bool:
-    return now.failed < before.failed or any(
+    shrunk = now.failed < before.failed or now.uploads < before.uploads
+    return shrunk or any(
         now.durations.get(bound, 0) < count for bound, count in before.durations.items()
     )

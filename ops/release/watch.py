@@ -257,9 +257,9 @@ def _latency_fault(watched: _Watched, at_seconds: float, rules: Rules) -> list[_
     if now.p95 is None or before.p95 is None:
         return []
     limit = max(rules.p95, rules.times_before * before.p95)
-    if min(now.requests, before.requests) < rules.least_requests or now.p95 <= limit:
+    if min(now.timed, before.timed) < rules.least_requests or now.p95 <= limit:
         return []
-    seen = f"{_milliseconds(now.p95)} of {now.requests} requests in {seconds:.0f} s"
+    seen = f"{_milliseconds(now.p95)} of {now.timed} requests in {seconds:.0f} s"
     return [(Fault.SLOW, seen, f"{_milliseconds(limit)}; it was {_milliseconds(before.p95)}")]
 
 

@@ -115,7 +115,9 @@ class Platform:
         )
 
     def _command(self, *arguments: str) -> list[str]:
-        return ["./manacore", *arguments, "--stack", self.stack, "--local", "--json"]
+        # What was done is in the tree, not in a cloud.
+        cloud = [] if arguments[0] == "history" else ["--local"]
+        return ["./manacore", *arguments, "--stack", self.stack, *cloud, "--json"]
 
 
 def changed_tree(folder: Path, edits: Mapping[str, tuple[str, str]]) -> Path:

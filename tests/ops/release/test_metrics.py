@@ -155,6 +155,18 @@ caddy_http_request_size_bytes_bucket{{code="200",{labels},le="+Inf"}} not a numb
     assert read(text).of(SHOP) == Traffic(durations={0.5: 3, math.inf: 1})
 
 
+def test_an_upload_counts_but_its_duration_is_its_senders() -> None:
+    labels = f'code="502",handler="headers",host="{SHOP}",server="public"'
+    name = "caddy_http_request_duration_seconds"
+    text = f"""# TYPE {name} histogram
+{name}_bucket{{{labels},method="POST",le="0.5"}} 1
+{name}_bucket{{{labels},method="POST",le="+Inf"}} 3
+"""
+    assert read(text).of(SHOP) == Traffic(failed=3, uploads=3)
+    assert read(text).of(SHOP).error_rate == 1
+    assert read(text).of(SHOP).p95 is None
+
+
 @pytest.mark.parametrize(
     "text",
     [
