@@ -166,8 +166,17 @@ class ImageBuilder:
         self._put(reference, recipe())
 
     def _app(self, app: AppImage) -> bool:
-        image = self.apps.image(app.service, _version(app.ref))
-        return self._put(app.ref, image, quiet=True)
+        name, _, pinned = app.ref.partition("@")
+        if pinned and self._target.digest(repository_and_tag(name)[0], pinned):
+            return False
+        image = self.apps.image(app.service, _version(name))
+        pushed = self._put(name, image, quiet=True)
+        if pinned and image.digest != pinned:
+            raise ImageError(
+                f"{app.ref} is no longer in the registry, and made again it is {image.digest}: "
+                "put the tag alone into the ledger"
+            )
+        return pushed
 
     def _put(self, reference: str, image: Image, *, quiet: bool = False) -> bool:
         repository, tag = repository_and_tag(reference)
