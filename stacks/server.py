@@ -20,7 +20,7 @@ from components.docker.slots import SlottedService, SlottedServiceArgs
 from components.edge.certificates import Certificates
 from components.edge.config import METRICS_PORT, EdgeConfig
 from components.edge.edge import Edge, EdgeArgs
-from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Upstream
+from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Slots, Upstream
 from components.monitoring.alertmanager import Alertmanager, AlertmanagerArgs
 from components.monitoring.blackbox import Blackbox, BlackboxArgs
 from components.monitoring.dashboard import platform_dashboard
@@ -301,8 +301,7 @@ class ServerStack:
                         PublicRoute(
                             host=self.inputs.hosts.host(s),
                             www=self.inputs.hosts.host(s) == self.inputs.hosts.zone(s),
-                            upstream=self._upstream(s),
-                            idle=self._idle(s),
+                            upstream=_upstream(s),
                             health=s.health,
                         )
                         for s in here
@@ -311,15 +310,14 @@ class ServerStack:
                     internal=[
                         InternalRoute(
                             port=s.port,
-                            upstream=self._upstream(s),
-                            idle=self._idle(s),
+                            upstream=_upstream(s),
                             health=s.health,
                         )
                         for s in self.inputs.catalog.callees
                         if s in here
                     ],
                     metrics=[
-                        MetricsRoute(name=s.name, upstream=self._upstream(s), path=s.metrics)
+                        MetricsRoute(name=s.name, upstream=_upstream(s), path=s.metrics)
                         for s in here
                         if s.slots and s.metrics
                     ],
@@ -330,6 +328,11 @@ class ServerStack:
                 data=self._folders.path("edge-data"),
                 state=self._folders.path("edge-config"),
                 metrics_address=self.metrics_address,
+                live={
+                    s.name: _in_slot(s, self.inputs.ledger[s.name].live).dial
+                    for s in here
+                    if s.slots
+                },
                 upstreams=[r for r in self.services.values() if isinstance(r, SlottedService)],
                 depends_on=self._after(),
             ),
@@ -337,17 +340,12 @@ class ServerStack:
         )
         self.services[edge.name] = self.edge
 
-    def _upstream(self, service: Service) -> Upstream:
-        if not service.slots:
-            return Upstream(container=service.name, port=service.port)
-        return _in_slot(service, self.inputs.ledger[service.name].live)
 
-    def _idle(self, service: Service) -> Upstream | None:
-        if not service.slots:
-            return None
-        entry = self.inputs.ledger[service.name]
-        other = entry.live.other
-        return _in_slot(service, other) if entry.image(other) else None
+def _upstream(service: Service) -> Upstream | Slots:
+    if not service.slots:
+        return Upstream(container=service.name, port=service.port)
+    # Both, also while one is empty: what releases change is not in the edge's configuration.
+    return Slots(service=service.name, upstreams=[_in_slot(service, slot) for slot in Slot])
 
 
 def _in_slot(service: Service, slot: Slot) -> Upstream:

@@ -14,7 +14,7 @@ from components.edge import headers, pages, proxy, requestid
 from components.edge.certificates import Certificates
 from components.edge.logs import logging
 from components.edge.proxy import Timing
-from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Route
+from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Route, Upstream
 
 ADMIN = "unix//run/caddy/admin.sock"
 HEALTH_PORT = 2020
@@ -117,28 +117,21 @@ class EdgeConfig:
         ]
         limit = {"handler": "request_body", "max_size": route.body_limit}
         routes: list[dict[str, Any]] = [{"handle": [*(outside if public else []), limit]}]
-        if route.idle:
-            routes.append(
-                {
-                    "match": [
-                        {
-                            "header": {SLOT_HEADER: [route.idle.slot]},
-                            "remote_ip": {"ranges": _PRIVATE},
-                        }
-                    ],
-                    "handle": [
-                        {
-                            "handler": "headers",
-                            "response": {"deferred": True, "set": {SLOT_HEADER: [route.idle.slot]}},
-                        },
-                        proxy.direct(route.idle, self.timing),
-                    ],
-                    "terminal": True,
-                }
-            )
+        routes += [self._by_name(slot) for slot in route.slots]
         if route.maintenance:
             return [*routes, *pages.maintenance()]
         return [*routes, {"handle": [proxy.live(route, self.timing)]}]
+
+    def _by_name(self, upstream: Upstream) -> dict[str, Any]:
+        named = {SLOT_HEADER: [upstream.slot]}
+        return {
+            "match": [{"header": named, "remote_ip": {"ranges": _PRIVATE}}],
+            "handle": [
+                {"handler": "headers", "response": {"deferred": True, "set": named}},
+                proxy.direct(upstream, self.timing),
+            ],
+            "terminal": True,
+        }
 
 
 def bootstrap() -> str:

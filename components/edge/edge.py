@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,8 +12,10 @@ from components.component import Component
 from components.docker.container import ContainerArgs, Health, Mount, Port, Runtime, container
 from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
+from components.edge import pointers
 from components.edge.certificates import FOLDER
 from components.edge.config import ADMIN, HEALTH_PORT, METRICS_PORT, EdgeConfig, bootstrap
+from components.edge.pointers import Pointers
 
 _RELOAD = f"docker exec -i edge caddy reload --config - --address {ADMIN}"
 
@@ -22,8 +24,9 @@ _RELOAD = f"docker exec -i edge caddy reload --config - --address {ADMIN}"
 class EdgeArgs:
     """`data` and `state` are folders for certificates and for the last configuration.
 
-    `metrics_address` publishes the metrics listener there, for a Prometheus on another server.
-    `upstreams` are awaited: the pointer flips to containers that are healthy.
+    `live` is the address of each service's live slot. `upstreams` are awaited: the pointers flip to
+    containers that are healthy. `metrics_address` publishes the metrics listener there, for a
+    Prometheus on another server.
     """
 
     host: Host
@@ -32,12 +35,16 @@ class EdgeArgs:
     data: pulumi.Input[str]
     state: pulumi.Input[str]
     metrics_address: str | None
+    live: Mapping[str, str]
     upstreams: Sequence[pulumi.Resource]
     depends_on: Sequence[pulumi.Resource] = ()
 
 
 class Edge(Component):
-    """Caddy, with a configuration that is applied by reload: no restart, no dropped request."""
+    """Caddy, and the pointers by which a release moves its traffic.
+
+    The configuration is applied by reload, which a release does not need: it has both slots.
+    """
 
     token: ClassVar[str] = "manacore:edge:Edge"
     container_name: pulumi.Output[str]
@@ -53,6 +60,12 @@ class Edge(Component):
                 files={"bootstrap.json": bootstrap(), **args.config.certificates.files},
             ),
             self.child_options(),
+        )
+        folder = args.host.run(
+            f"{name}-slots-folder",
+            self,
+            create=f"sudo install -d -m 0755 {pointers.FOLDER}",
+            delete=f"sudo rm -rf -- {pointers.FOLDER}",
         )
         private = (
             [Port(port=METRICS_PORT, address=args.metrics_address)] if args.metrics_address else []
@@ -77,6 +90,10 @@ class Edge(Component):
                 ),
                 mounts=[
                     Mount(source=files.folder, target=FOLDER),
+                    # The folder and not what it holds: a flip is no change of the container.
+                    Mount(
+                        source=folder.id.apply(lambda _: pointers.FOLDER), target=pointers.MOUNTED
+                    ),
                     Mount(source=args.data, target="/data", read_only=False),
                     Mount(source=args.state, target="/config", read_only=False),
                 ],
@@ -90,12 +107,20 @@ class Edge(Component):
                 depends_on=args.depends_on,
             ),
         )
+        flipped = args.host.run(
+            f"{name}-slots",
+            self,
+            create=pointers.flip(),
+            stdin=Pointers(dials=args.live).bundle,
+            depends_on=[folder, *args.upstreams],
+        )
         applied = args.host.run(
             f"{name}-config",
             self,
             create=_RELOAD,
             stdin=args.config.json(),
-            depends_on=[self.container, *args.upstreams],
+            # Its routes read the pointers from the first request on.
+            depends_on=[self.container, flipped],
         )
         self.container_name = pulumi.Output.all(self.container.name, applied.id).apply(
             lambda both: str(both[0])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from components.edge.routes import Route, Upstream
+from components.edge.routes import Route, Slots, Upstream
 
 # A second attempt may not do a thing twice. PUT and DELETE are idempotent by the standard, not
 # in every program; and their bodies are gone after the first attempt.
@@ -28,9 +29,14 @@ class Timing:
 
 
 def live(route: Route, timing: Timing) -> dict[str, Any]:
-    """The proxy of the live slot, and of the canary's share of requests."""
+    """The proxy of the live slot, and of the canary's share of requests.
+
+    A flip is no change here: the address is resolved anew for each request, and for each check.
+    """
     health: dict[str, Any] = {
-        # Three failures in a row: one slow answer is no reason to refuse everybody.
+        # Three failures in a row: one slow answer is no reason to refuse everybody. The verdict is
+        # on the proxy and not on the slot: after a flip away from a broken one, requests wait for
+        # the next check, which is sooner than `Timing.retry` ends.
         "active": {"uri": route.health, "interval": "5s", "timeout": "5s", "fails": 3}
     }
     balancing: dict[str, Any] = {
@@ -38,9 +44,9 @@ def live(route: Route, timing: Timing) -> dict[str, Any]:
         "try_interval": "250ms",
         "retry_match": [{"method": _RETRIED}],
     }
-    upstreams = [route.upstream]
-    if route.idle is not None and route.canary_share:
-        upstreams.append(route.idle)
+    upstreams: list[Upstream | Slots] = [route.upstream]
+    if route.canary_upstream:
+        upstreams.append(route.canary_upstream)
         balancing["selection_policy"] = {
             "policy": "weighted_round_robin",
             "weights": _weights(route.canary_share),
@@ -60,11 +66,11 @@ def direct(upstream: Upstream, timing: Timing) -> dict[str, Any]:
     return _proxy([upstream], timing)
 
 
-def _proxy(upstreams: list[Upstream], timing: Timing) -> dict[str, Any]:
+def _proxy(upstreams: Sequence[Upstream | Slots], timing: Timing) -> dict[str, Any]:
     return {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": upstream.dial} for upstream in upstreams],
-        # WebSockets outlive a reload; they are closed when their slot has drained.
+        # WebSockets outlive a reload for so long. At a flip they stay with their container.
         "stream_close_delay": f"{timing.drain}s",
         "transport": {
             "protocol": "http",

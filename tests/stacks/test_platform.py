@@ -140,7 +140,8 @@ def test_services_call_each_other_through_the_edge(plan: Plan) -> None:
     internal = edge_config(plan[0])["apps"]["http"]["servers"]["internal-3002"]
     assert internal["listen"] == [":3002"]
     live = internal["routes"][-1]["handle"][0]["routes"][-1]["handle"][0]
-    assert [upstream["dial"] for upstream in live["upstreams"]] == ["chat-backend-blue:3002"]
+    pointer = "{file./etc/edge-slots/live/chat-backend}"
+    assert [upstream["dial"] for upstream in live["upstreams"]] == [pointer]
 
 
 def test_cors_lists_are_the_public_origins_of_the_callers(plan: Plan) -> None:

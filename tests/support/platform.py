@@ -8,7 +8,7 @@ from typing import Any
 from pulumi.runtime import mocks
 
 from catalog import load_catalog
-from stacks.program import compose, load
+from stacks.program import Loaded, compose, load
 from stacks.settings import stack_file
 from tests.support.mocks import Answer, Recorder, recording
 
@@ -50,7 +50,11 @@ def raw(stack: str, **changes: object) -> dict[str, object]:
 
 def planned(stack: str, **changes: object) -> tuple[Recorder, dict[str, Any]]:
     """Everything that a stack registers, and its outputs."""
-    loaded = load(stack, raw(stack, **changes))
-    with recording(ANSWERS, stack=stack) as (recorder, run):
+    return plan_of(load(stack, raw(stack, **changes)))
+
+
+def plan_of(loaded: Loaded) -> tuple[Recorder, dict[str, Any]]:
+    """Everything that a loaded stack registers, and its outputs."""
+    with recording(ANSWERS, stack=loaded.stack) as (recorder, run):
         outputs = run(lambda: compose(loaded).outputs)
     return recorder, outputs

@@ -11,13 +11,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 
+from components.edge import pointers
 from components.edge.config import METRICS_PORT, EdgeConfig
+from components.edge.pointers import Pointers
 
 CADDY = Path(sys.executable).parent / "caddy"
 DEADLINE = 20
@@ -37,16 +39,20 @@ def free_port() -> int:
 
 
 class RunningEdge:
-    """Caddy, started with a configuration in which only the addresses are others.
+    """Caddy, started with a configuration in which only addresses and folders are others.
 
-    `patch` may change the document further. Waits end with `AssertionError` after 20 s.
+    `live` are the pointers that it starts with: an address per service with slots. `patch` may
+    change the document further. Waits end with `AssertionError` after 20 s.
     """
 
-    def __init__(self, config: EdgeConfig, patch: Patch | None = None):
+    def __init__(
+        self, config: EdgeConfig, live: Mapping[str, str] | None = None, patch: Patch | None = None
+    ):
         """Prepare it; the block starts it."""
         self.lines: list[dict[str, Any]] = []
         self._news = threading.Condition()
         self._config = config
+        self._live = dict(live or {})
         self._patch = patch
         # Not below pytest's folder: the path of a socket has at most 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="edge-"))
@@ -54,6 +60,8 @@ class RunningEdge:
 
     def __enter__(self) -> Self:
         """Start, and wait until every host has its certificate."""
+        self._slots.mkdir()
+        self.flip(self._live)
         file = self.folder / "caddy.json"
         file.write_text(self._document(self._config))
         self._process = subprocess.Popen(
@@ -94,6 +102,15 @@ class RunningEdge:
             check=True,
         )
 
+    def flip(self, live: Mapping[str, str]) -> None:
+        """Make other slots live, by the script that runs on a server."""
+        subprocess.run(
+            [sys.executable, "-c", pointers.REMOTE_FLIP, self._slots],
+            input=Pointers(dials=live).bundle,
+            text=True,
+            check=True,
+        )
+
     def client(self, host: str, *, port: int = 443) -> httpx.Client:
         """A client of a host; of its own port's services inside when `port` is not 443."""
         scheme = "https" if port == 443 else "http"
@@ -116,6 +133,17 @@ class RunningEdge:
         plain.sendall(before)
         return context.wrap_socket(plain, server_hostname=host)
 
+    def websocket(self, host: str) -> ssl.SSLSocket:
+        """A connection to a host that was upgraded."""
+        connection = self.tls(host)
+        connection.sendall(
+            f"GET /stream HTTP/1.1\r\nHost: {host}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        assert connection.recv(4096).startswith(b"HTTP/1.1 101")
+        return connection
+
     def metrics(self) -> str:
         """What the metrics listener answers."""
         return httpx.get(f"http://127.0.0.1:{self.ports[METRICS_PORT]}/metrics").text
@@ -132,11 +160,15 @@ class RunningEdge:
             return line
 
     @property
+    def _slots(self) -> Path:
+        return self.folder / "slots"
+
+    @property
     def _admin(self) -> str:
         return f"unix/{self.folder}/admin.sock"
 
     def _document(self, config: EdgeConfig) -> str:
-        document = json.loads(config.json())
+        document = json.loads(config.json().replace(pointers.MOUNTED, str(self._slots)))
         document["admin"]["listen"] = self._admin
         http = document["apps"]["http"]
         for server in http["servers"].values():

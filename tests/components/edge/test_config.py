@@ -14,21 +14,23 @@ from hypothesis import strategies as st
 
 from components.edge.certificates import Certificates
 from components.edge.config import EdgeConfig, bootstrap
-from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Upstream
+from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Slots, Upstream
 from tests.components.edge.caddy import CADDY, environment
 from tests.support.platform import planned
 
 UPSTREAM = Upstream(container="one-blue", port=3001, slot="blue")
 IDLE = Upstream(container="one-green", port=3001, slot="green")
+SLOTS = Slots(service="one", upstreams=[UPSTREAM, IDLE])
+POINTER = "{file./etc/edge-slots/live/one}"
 HOSTS = st.lists(st.from_regex(r"[a-z]{1,8}\.example\.org", fullmatch=True), unique=True)
 
 
 def config(issuer: Literal["acme", "internal"] = "acme", **changes: Any) -> EdgeConfig:
-    route: dict[str, Any] = {"upstream": UPSTREAM, "health": "/health", "idle": IDLE, **changes}
+    route: dict[str, Any] = {"upstream": SLOTS, "health": "/health", **changes}
     return EdgeConfig(
         public=[PublicRoute(host="one.example.org", www=True, **route)],
         internal=[InternalRoute(port=3001, **route)],
-        metrics=[MetricsRoute(name="one", upstream=UPSTREAM, path="/metrics")],
+        metrics=[MetricsRoute(name="one", upstream=SLOTS, path="/metrics")],
         certificates=Certificates(
             issuer=issuer, email="a@example.org", directory="https://acme.invalid/dir"
         ),
@@ -53,6 +55,11 @@ def proxies(made: Any) -> list[dict[str, Any]]:
     return [found for part in inner for found in proxies(part)]
 
 
+def dials(made: Any) -> list[list[str]]:
+    """What every reverse proxy in a document dials, in its order."""
+    return [[upstream["dial"] for upstream in proxy["upstreams"]] for proxy in proxies(made)]
+
+
 def accepted(text: str, folder: Path) -> None:
     file = folder / "caddy.json"
     file.write_text(text)
@@ -71,7 +78,7 @@ def accepted(text: str, folder: Path) -> None:
     [
         config().json(),
         config("internal").json(),
-        config(canary_share=0.05).json(),
+        config(canary="green", canary_share=0.05).json(),
         config(maintenance=True).json(),
         bootstrap(),
     ],
@@ -129,17 +136,31 @@ def test_what_began_before_a_reload_may_end_after_it() -> None:
 
 
 def test_only_private_callers_choose_a_slot() -> None:
-    (_, idle, _) = servers(document())["public"]["routes"][1]["handle"][0]["routes"]
-    (match,) = idle["match"]
-    assert match["header"] == {"X-Manacore-Slot": ["green"]}
-    ranges = [ipaddress.ip_network(r) for r in match["remote_ip"]["ranges"]]
-    assert ranges and all(r.is_private for r in ranges)
+    (_, *slots, _) = servers(document())["public"]["routes"][1]["handle"][0]["routes"]
+    matches = [match for slot in slots for match in slot["match"]]
+    assert [m["header"] for m in matches] == [{"X-Manacore-Slot": [s]} for s in ("blue", "green")]
+    for match in matches:
+        ranges = [ipaddress.ip_network(r) for r in match["remote_ip"]["ranges"]]
+        assert ranges and all(r.is_private for r in ranges)
+
+
+def test_public_internal_and_metrics_routes_all_follow_the_pointer() -> None:
+    made = servers(document())
+    assert [dials(made[name])[-1] for name in ("public", "internal-3001", "metrics")] == [
+        [POINTER]
+    ] * 3
+    assert dials(made["public"])[:-1] == [["one-blue:3001"], ["one-green:3001"]]
+
+
+def test_a_service_without_slots_is_dialled_as_it_is() -> None:
+    plain = Upstream(container="grafana", port=3000)
+    assert dials(servers(document(upstream=plain))["public"]) == [["grafana:3000"]]
 
 
 def test_the_only_upstream_is_never_taken_out_for_what_callers_break() -> None:
-    (_, live) = proxies(servers(document())["public"])
+    (_, _, live) = proxies(servers(document())["public"])
     assert "passive" not in live["health_checks"]
-    (_, canary) = proxies(servers(document(canary_share=0.2))["public"])
+    (_, _, canary) = proxies(servers(document(canary="green", canary_share=0.2))["public"])
     assert canary["health_checks"]["passive"]["max_fails"] == 3
 
 
@@ -147,22 +168,27 @@ def test_the_only_upstream_is_never_taken_out_for_what_callers_break() -> None:
     ("share", "weights"), [(0.05, [19, 1]), (0.25, [3, 1]), (0.001, [99, 1]), (1.0, [0, 1])]
 )
 def test_a_canary_gets_its_share(share: float, weights: list[int]) -> None:
-    (_, live) = proxies(servers(document(canary_share=share))["public"])
+    (_, _, live) = proxies(servers(document(canary="green", canary_share=share))["public"])
     assert live["load_balancing"]["selection_policy"]["weights"] == weights
-    assert [u["dial"] for u in live["upstreams"]] == ["one-blue:3001", "one-green:3001"]
+    assert [u["dial"] for u in live["upstreams"]] == [POINTER, "one-green:3001"]
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"canary_share": 1.5},
-        {"canary_share": 0.1, "idle": None},
-        {"idle": Upstream(container="one-green", port=3001)},
+        {"canary": "green", "canary_share": 1.5},
+        {"canary": "red", "canary_share": 0.1},
+        {"canary": "blue", "canary_share": 0.1, "upstream": UPSTREAM},
     ],
 )
 def test_a_route_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="3001"):
+    with pytest.raises(ValueError, match="canary"):
         config(**wrong)
+
+
+def test_slots_that_cannot_be_named_are_refused() -> None:
+    with pytest.raises(ValueError, match="one-green:3001"):
+        Slots(service="one", upstreams=[Upstream(container="one-green", port=3001)])
 
 
 def test_a_www_name_that_is_a_service_of_its_own_is_not_redirected() -> None:

@@ -13,7 +13,7 @@ import pytest
 from components.edge.certificates import Certificates
 from components.edge.config import EdgeConfig
 from components.edge.proxy import Timing
-from components.edge.routes import InternalRoute, PublicRoute, Upstream
+from components.edge.routes import InternalRoute, PublicRoute, Slots, Upstream
 from tests.components.edge.caddy import DEADLINE, RunningEdge, free_port
 from tests.components.edge.upstream import Service
 
@@ -35,14 +35,15 @@ def green() -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def edge(blue: Service, green: Service) -> Iterator[RunningEdge]:
-    both: dict[str, Any] = {"upstream": blue.upstream, "idle": green.upstream, "health": "/"}
+    slots = Slots(service="one", upstreams=[blue.upstream, green.upstream])
+    both: dict[str, Any] = {"upstream": slots, "health": "/"}
     nobody = Upstream(container="127.0.0.1", port=free_port())
     config = EdgeConfig(
         public=[
             PublicRoute(host="one.test", www=True, **both),
             PublicRoute(host="other.test", upstream=green.upstream, health="/"),
             PublicRoute(host="small.test", body_limit=1000, **both),
-            PublicRoute(host="canary.test", canary_share=0.25, **both),
+            PublicRoute(host="canary.test", canary="green", canary_share=0.25, **both),
             PublicRoute(host="closed.test", maintenance=True, **both),
             PublicRoute(host="down.test", upstream=nobody, health="/"),
         ],
@@ -51,7 +52,7 @@ def edge(blue: Service, green: Service) -> Iterator[RunningEdge]:
         certificates=CERTIFICATES,
         timing=Timing(retry=1),
     )
-    with RunningEdge(config) as running:
+    with RunningEdge(config, {"one": blue.upstream.dial}) as running:
         yield running
 
 
@@ -184,7 +185,7 @@ def test_a_services_own_error_is_its_own(edge: RunningEdge) -> None:
     assert (answer.status_code, answer.text) == (503, "its own words")
 
 
-def test_maintenance_is_of_one_service_and_its_idle_slot_can_be_tested(edge: RunningEdge) -> None:
+def test_maintenance_is_of_one_service_and_its_slots_can_be_tested(edge: RunningEdge) -> None:
     closed = edge.client("closed.test")
     answer = closed.get("/", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "120")
@@ -193,12 +194,17 @@ def test_maintenance_is_of_one_service_and_its_idle_slot_can_be_tested(edge: Run
     assert edge.client("one.test").get("/").status_code == 200
 
 
-def test_a_private_caller_reaches_the_idle_slot_by_header(edge: RunningEdge) -> None:
-    client = edge.client("one.test")
-    idle = client.get("/", headers={"X-Manacore-Slot": "green"})
-    assert (idle.json()["slot"], idle.headers["X-Manacore-Slot"]) == ("green", "green")
-    live = client.get("/", headers={"X-Manacore-Slot": "blue"})
-    assert (live.json()["slot"], live.headers.get("X-Manacore-Slot")) == ("blue", None)
+@pytest.mark.parametrize(("host", "port"), [("one.test", 443), ("edge", 3001)])
+def test_a_private_caller_reaches_either_slot_by_header(
+    edge: RunningEdge, host: str, port: int
+) -> None:
+    client = edge.client(host, port=port)
+    for slot in ("blue", "green"):
+        answer = client.get("/", headers={"X-Manacore-Slot": slot})
+        assert (answer.json()["slot"], answer.headers["X-Manacore-Slot"]) == (slot, slot)
+    for unknown in ("red", "Green", "green,blue", ""):
+        answer = client.get("/", headers={"X-Manacore-Slot": unknown})
+        assert (answer.json()["slot"], answer.headers.get("X-Manacore-Slot")) == ("blue", None)
 
 
 def test_a_canary_gets_its_share_of_the_requests(edge: RunningEdge) -> None:
@@ -233,9 +239,9 @@ def test_metrics_count_each_request_of_a_host_once(edge: RunningEdge) -> None:
     assert counted() == before + 3
 
 
-def _one(live: Upstream, idle: Upstream, timing: Timing) -> EdgeConfig:
+def _one(upstream: Upstream | Slots, timing: Timing) -> EdgeConfig:
     return EdgeConfig(
-        public=[PublicRoute(host="one.test", upstream=live, idle=idle, health="/")],
+        public=[PublicRoute(host="one.test", upstream=upstream, health="/")],
         internal=[],
         metrics=[],
         certificates=CERTIFICATES,
@@ -251,7 +257,10 @@ def test_a_public_caller_cannot_choose_the_slot(blue: Service, green: Service) -
         ]
 
     asked = b"GET / HTTP/1.1\r\nHost: one.test\r\nX-Manacore-Slot: green\r\n\r\n"
-    with RunningEdge(_one(blue.upstream, green.upstream, Timing()), from_elsewhere) as edge:
+    slots = Slots(service="one", upstreams=[blue.upstream, green.upstream])
+    with RunningEdge(
+        _one(slots, Timing()), {"one": blue.upstream.dial}, patch=from_elsewhere
+    ) as edge:
         for address, slot in {b"203.0.113.9": b"blue", b"10.0.0.9": b"green"}.items():
             source = b"PROXY TCP4 " + address + b" 127.0.0.1 5000 443\r\n"
             with edge.tls("one.test", before=source) as connection:
@@ -259,15 +268,15 @@ def test_a_public_caller_cannot_choose_the_slot(blue: Service, green: Service) -
                 assert b'"slot": "' + slot in connection.recv(65536)
 
 
-def test_a_post_waits_for_a_service_that_starts_and_arrives_once(blue: Service) -> None:
+def test_a_post_waits_for_a_service_that_starts_and_arrives_once() -> None:
     def talkative(document: dict[str, Any]) -> None:
         document["logging"]["logs"]["default"]["level"] = "DEBUG"
 
     port = free_port()
     late = Upstream(container="127.0.0.1", port=port, slot="blue")
-    idle = Upstream(container="127.0.0.1", port=port, slot="green")
+    slots = Slots(service="one", upstreams=[late])
     with (
-        RunningEdge(_one(late, idle, Timing()), talkative) as edge,
+        RunningEdge(_one(slots, Timing()), {"one": late.dial}, patch=talkative) as edge,
         edge.tls("one.test") as connection,
     ):
         connection.sendall(
@@ -281,25 +290,19 @@ def test_a_post_waits_for_a_service_that_starts_and_arrives_once(blue: Service) 
             assert service.asked.count("POST /late") == 1
 
 
-def test_a_websocket_outlives_the_flip_of_its_slot_and_ends_when_that_has_drained(
+def test_a_websocket_outlives_a_reload_for_as_long_as_that_drains(
     blue: Service, green: Service
 ) -> None:
     drain = Timing(drain=3)
     with (
-        RunningEdge(_one(blue.upstream, green.upstream, drain)) as edge,
-        edge.tls("one.test") as stream,
+        RunningEdge(_one(blue.upstream, drain)) as edge,
+        edge.websocket("one.test") as stream,
     ):
-        stream.sendall(
-            b"GET /stream HTTP/1.1\r\nHost: one.test\r\nConnection: Upgrade\r\n"
-            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        assert stream.recv(4096).startswith(b"HTTP/1.1 101")
-        edge.reload(_one(green.upstream, blue.upstream, drain))
-        flipped = time.monotonic()
+        edge.reload(_one(green.upstream, drain))
+        reloaded = time.monotonic()
         assert edge.client("one.test").get("/").json()["slot"] == "green"
         stream.sendall(b"still there?")
         assert stream.recv(4096) == b"still there?"
         while stream.recv(4096):
             pass
-        assert 2 < time.monotonic() - flipped < DEADLINE
+        assert 2 < time.monotonic() - reloaded < DEADLINE

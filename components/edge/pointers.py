@@ -1,0 +1,93 @@
+"""Pointers: files on the edge's server, one per service, that name its live slot.
+
+Caddy reads a pointer at each request, so a release moves the traffic without a reload of Caddy,
+which loses requests (docs/adr/0005-flip-by-pointer.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.docker.files import ROOT
+
+FOLDER = f"{ROOT}/edge-slots"
+MOUNTED = "/etc/edge-slots"
+
+# Reads {digest, dials} from standard input. The set is complete before the link `live` is moved to
+# it by one rename, so all services flip at once. Killed anywhere, it leaves the old set or the new
+# one live, and the next run ends what it began. The last two sets stay: a reader that has followed
+# the link finds its file. A set that exists is written again: it may have been edited by hand.
+REMOTE_FLIP = """\
+import fcntl, json, os, pathlib, shutil, sys, time
+folder, bundle = pathlib.Path(sys.argv[1]), json.load(sys.stdin)
+digest, dials = bundle["digest"], bundle["dials"]
+lock = os.open(folder, os.O_RDONLY)
+fcntl.flock(lock, fcntl.LOCK_EX)
+sets, fresh, live = folder / "sets", folder / ".fresh", folder / "live"
+chosen = sets / digest
+sets.mkdir(exist_ok=True)
+sets.chmod(0o755)
+shutil.rmtree(fresh, ignore_errors=True)
+fresh.mkdir()
+for service, dial in dials.items():
+    with open(fresh / service, "w") as out:
+        out.write(dial)
+        out.flush()
+        os.fchmod(out.fileno(), 0o444)
+        os.fsync(out.fileno())
+fresh.chmod(0o755)
+if chosen.is_dir():
+    for file in fresh.iterdir():
+        os.replace(file, chosen / file.name)
+    for file in chosen.iterdir():
+        if file.name not in dials:
+            file.unlink()
+    fresh.rmdir()
+else:
+    os.rename(fresh, chosen)
+link = folder / ".live"
+link.unlink(missing_ok=True)
+link.symlink_to(pathlib.Path("sets", digest))
+os.utime(chosen, ns=(time.time_ns(), time.time_ns()))
+os.replace(link, live)
+os.fsync(lock)
+earlier = [place for place in sets.iterdir() if place != chosen]
+for place in sorted(earlier, key=lambda place: place.stat().st_mtime_ns)[:-2]:
+    os.rename(place, fresh)
+    shutil.rmtree(fresh)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointers:
+    """What is live: the address (`<container>:<port>`) of each service with slots."""
+
+    dials: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """The name of the set: the same addresses have the same."""
+        return hashlib.sha256(_text(self.dials).encode()).hexdigest()[:16]
+
+    @property
+    def bundle(self) -> str:
+        """What the remote script reads."""
+        return _text({"digest": self.digest, "dials": dict(self.dials)})
+
+
+def placeholder(service: str) -> str:
+    """Caddy's placeholder of a service's live address, resolved at each request."""
+    return f"{{file.{MOUNTED}/live/{service}}}"
+
+
+def flip() -> str:
+    """The remote text that makes the bundle at its standard input live. The folder must exist."""
+    return shlex.join(["sudo", "python3", "-c", REMOTE_FLIP, FOLDER])
+
+
+def _text(data: Mapping[str, object]) -> str:
+    return json.dumps(data, sort_keys=True)
