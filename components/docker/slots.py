@@ -42,6 +42,8 @@ _KEPT_WHILE_LIVE = (
     "tmpfs",
     "user",
 )
+# A release waits so long for a new version's first passed check before it gives up.
+START_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,7 @@ class SlottedService(Component):
                 health=http_health(args.runtime.port, args.health),
                 env={**args.env, "SLOT": slot, "VERSION": _tag(image)},
                 mounts=mounts,
+                start_timeout=START_SECONDS,
                 labels={"manacore.service": args.service, "manacore.slot": slot},
                 ignore_changes=_KEPT_WHILE_LIVE if slot == args.live else (),
                 depends_on=args.depends_on,

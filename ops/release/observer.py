@@ -45,6 +45,8 @@ class Observer:
     def watch(self, rules: Rules) -> Watch:
         """Watch from now on until the window is over or something breaks it."""
         now, begun, told = watch.start(self._before, rules), time.monotonic(), 0.0
+        # What the old slots answered until the flip is not the new ones' traffic.
+        self._sights()
         while now.outcome is watch.Outcome.WATCHING:
             elapsed = time.monotonic() - begun
             time.sleep(max(0.0, min(LOOK_SECONDS, rules.window - elapsed)))
