@@ -193,7 +193,8 @@ class LocalCloud:
     def _serve(self, process: Process, arguments: Sequence[str], ports: Sequence[int]) -> None:
         """Start a background process, again when its code or its variables changed since."""
         variables = {key: v for key, v in self.variables("").items() if key != "PULUMI_STACK"}
-        made = _fingerprint(self.root, [*arguments, json.dumps(variables)])
+        # Another tree's process may lose its code when that tree is removed.
+        made = _fingerprint(self.root, [str(self.root), *arguments, json.dumps(variables)])
         mark = self.home.run / f"{process.name}.made"
         if process.pid() is not None and mark.is_file() and mark.read_text() == made:
             process.await_ready(lambda: all(_answers(port) for port in ports), READY_SECONDS)
