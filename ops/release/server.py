@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,14 @@ from typing import Any, cast
 from ops.failures import OpsError
 
 _PATIENCE_SECONDS = 60
+_UNREACHABLE = 255  # ssh's own exit code; a command's is another one.
+# What a database's client prints may end in a receipt, and receipts are in git.
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/]*:[^\s]*@")
 _METRICS = "http://127.0.0.1:9180/metrics"
 # Asks new slots on the server itself: each by its own address first, then through the edge, whose
 # certificate is not judged here (a local cloud has its own authority).
 _SMOKE = """\
-import http.client, json, socket, ssl, subprocess, sys
+import concurrent.futures, http.client, json, socket, ssl, subprocess, sys
 context = ssl.create_default_context()
 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 def get(connection, path, headers):
@@ -25,13 +29,13 @@ def get(connection, path, headers):
         answer = connection.getresponse()
         body = answer.read(300).decode(errors="replace").strip()
         return "" if answer.status == 200 else f"answers {answer.status}: {body}"
-    except OSError as error:
-        return f"does not answer: {error}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"does not answer: {error or type(error).__name__}"
 class Edge(http.client.HTTPSConnection):
     def connect(self):
         plain = socket.create_connection(("127.0.0.1", 443), self.timeout)
         self.sock = context.wrap_socket(plain, server_hostname=self.host)
-for asked in json.load(sys.stdin):
+def judge(asked):
     inspect = ["docker", "inspect", "--format"]
     template = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
     found = subprocess.run([*inspect, template, asked["container"]], capture_output=True, text=True)
@@ -44,7 +48,10 @@ for asked in json.load(sys.stdin):
         edge = Edge(asked["host"], timeout=10)
         failed = get(edge, asked["path"], {"X-Manacore-Slot": asked["slot"]})
         failed = failed and f"through the edge: {failed}"
-    print(json.dumps({"container": asked["container"], "failed": failed}))
+    return json.dumps({"container": asked["container"], "failed": failed})
+# A set of slots that all hang is known to hang in a minute or two.
+with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    print(*pool.map(judge, json.load(sys.stdin)), sep="\\n")
 """
 
 
@@ -71,46 +78,83 @@ class Server:
         return self._run(f"docker exec edge wget -q -O - {_METRICS}")
 
     def inspect(self, containers: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """What Docker says of these containers, without those that it does not have."""
-        names = " ".join(map(shlex.quote, containers))
-        told = self._run(f"docker inspect {names} 2>/dev/null || true")
-        found = cast("list[dict[str, Any]]", json.loads(told or "[]"))
-        return {str(one["Name"]).removeprefix("/"): one for one in found}
+        """What Docker says of these containers, without those that it does not have.
 
-    def memory(self) -> tuple[int, int]:
-        """Memory of the server and the sum of all containers' limits, in MiB."""
-        told = self._run(
+        Raises `OpsError` when Docker does not say it: a daemon that restarts has lost nothing.
+        """
+        done = self._ask(shlex.join(["docker", "inspect", *containers]))
+        told = cast("list[Mapping[str, Any]]", self._json(done.stdout or "[]"))
+        found = {str(one["Name"]).removeprefix("/"): one for one in told}
+        said = done.stderr.lower()
+        gone = [f"no such object: {name}" for name in containers if name not in found]
+        if done.returncode != 0 and not (gone and all(line in said for line in gone)):
+            raise self._refused(done)
+        return found
+
+    def memory(self) -> tuple[int, dict[str, int]]:
+        """Memory of the server, and the limit of each container that runs by its name; in MiB.
+
+        Raises `OpsError`.
+        """
+        total, *containers = self._run(
             "grep MemTotal /proc/meminfo; docker ps -q | xargs -r docker inspect"
-            " --format '{{.HostConfig.Memory}}'"
+            " --format '{{.Name}} {{.HostConfig.Memory}}'"
         ).splitlines()
-        limits = sum(int(line) for line in told[1:])
-        return int(told[0].split()[1]) // 1024, limits // (1024 * 1024)
+        named = (line.removeprefix("/").rpartition(" ") for line in containers)
+        limits = {name: int(limit) // (1024 * 1024) for name, _, limit in named}
+        return int(total.split()[1]) // 1024, limits
 
     def smoke(self, slots: Sequence[Smoke]) -> dict[str, str]:
         """What is wrong with each new slot, by container; empty when nothing is."""
         asked = json.dumps([vars(slot) for slot in slots])
         told = self._run(f"python3 -c {shlex.quote(_SMOKE)}", stdin=asked, seconds=300)
-        lines = [json.loads(line) for line in told.splitlines()]
-        return {line["container"]: line["failed"] for line in lines if line["failed"]}
+        lines = [self._json(line) for line in told.splitlines()]
+        return {line["container"]: _safe(line["failed"]) for line in lines if line["failed"]}
 
     def run(self, container: str, command: Sequence[str]) -> str:
         """Run a command in a container; raises `OpsError` with the end of what it printed."""
         return self._run(shlex.join(["docker", "exec", container, *command]), seconds=1800)
 
     def _run(self, command: str, stdin: str = "", seconds: float = _PATIENCE_SECONDS) -> str:
-        address = f"{self.output['user']}@{self.output['ipv4']}"
+        done = self._ask(command, stdin, seconds)
+        if done.returncode != 0:
+            raise self._refused(done)
+        return done.stdout
+
+    def _ask(
+        self, command: str, stdin: str = "", seconds: float = _PATIENCE_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
         try:
-            done = subprocess.run(
-                ["ssh", *map(str, self.output["ssh_options"]), address, command],
+            return subprocess.run(
+                ["ssh", *map(str, self.output["ssh_options"]), self._address, command],
                 input=stdin,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=seconds,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise OpsError(f"{address} did not answer within {seconds:.0f} s.") from error
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines()[-5:]
-            raise OpsError(f"{address} refused: exit code {done.returncode}", said)
-        return done.stdout
+            raise OpsError(f"{self._address} did not answer within {seconds:.0f} s.") from error
+        except OSError as error:
+            raise OpsError(f"{self._address} cannot be asked: {error}") from error
+
+    @property
+    def _address(self) -> str:
+        return f"{self.output['user']}@{self.output['ipv4']}"
+
+    def _json(self, told: str) -> Any:  # noqa: ANN401 - Docker's JSON, or the script's
+        try:
+            return json.loads(told)
+        except ValueError as error:
+            raise OpsError(f"{self._address} answered with no JSON.", [told[:200]]) from error
+
+    def _refused(self, done: subprocess.CompletedProcess[str]) -> OpsError:
+        said = _safe(done.stderr.strip() or done.stdout.strip()).splitlines()[-5:]
+        if done.returncode == _UNREACHABLE:
+            return OpsError(f"{self._address} cannot be reached by ssh.", said)
+        return OpsError(f"{self._address} refused: exit code {done.returncode}", said)
+
+
+def _safe(told: str) -> str:
+    return _CREDENTIALS.sub("***@", told)
