@@ -63,7 +63,7 @@ def manifest(file: Path) -> dict[str, str]:
     """
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput([f"{file}: cannot be read ({error})"]) from error
     try:
         return _MANIFEST.validate_python(data)
@@ -78,7 +78,12 @@ def requested(arguments: Iterable[str], listed: Mapping[str, str]) -> dict[str, 
 
     Raises `InvalidInput` for what is not `SERVICE=TAG`, and for a service named twice.
     """
-    found, problems = dict(listed), list[str]()
+    found = dict(listed)
+    problems = [
+        f"{service}: {tag} is no tag (such as main-0d9e7c1)"
+        for service, tag in listed.items()
+        if not _TAG.fullmatch(tag)
+    ]
     for argument in arguments:
         service, equals, tag = argument.partition("=")
         if not equals or not service or not _TAG.fullmatch(tag):

@@ -24,6 +24,7 @@ from ops.release.conduct import Conductor, Options
 from ops.release.receipt import Outcome, Receipt
 from ops.release.site import Site
 from ops.target import Target
+from stacks.ledger import Ledger
 
 KEPT = timedelta(hours=1)
 Services = Annotated[
@@ -124,14 +125,24 @@ def _site(stack: str, *, local: bool, what: str) -> Generator[Site]:
         site = Site.open(target)
         converge.recover(site.stack, target)
         recovery.mend(stack)
-        yield site
+        if recovery.is_unsettled(recovery.RECEIPTS, stack):
+            site.apply(site.ledger, "recover")
+        try:
+            yield site
+        except BaseException:
+            # Also Ctrl-C: the receipt says what is live, and no new slot stays in the ledger.
+            recovery.mend(stack)
+            raise
 
 
 def _to_undo(site: Site, services: list[str], release_id: str | None) -> Change:
     """The images that were live before a release: the named one, or the last of these services."""
-    ledger, found = site.ledger, receipts.read_all(recovery.RECEIPTS, site.target.stack).receipts
+    ledger, (found, damaged) = site.ledger, receipts.read_all(recovery.RECEIPTS, site.target.stack)
+    for line in damaged:
+        console.note(f"damaged: {line}")
     if release_id is not None:
         found = [one for one in found if one.id == release_id]
+        _refuse_replaced(ledger, found, services)
     images: dict[str, str] = {}
     for one in found:
         if one.kind != "release":
@@ -154,6 +165,23 @@ def _to_undo(site: Site, services: list[str], release_id: str | None) -> Change:
         )
     order = {name: images[name] for name in site.order if name in images}
     return Change(ledger=ledger, images=order)
+
+
+def _refuse_replaced(ledger: Ledger, found: list[Receipt], services: list[str]) -> None:
+    """A set goes back as a whole: not when something newer is live of a part of it."""
+    replaced = [
+        change.service
+        for one in found
+        for change in one.services
+        if (not services or change.service in services)
+        and (entry := ledger.entries.get(change.service))
+        and entry.image(entry.live) not in (change.image_before, change.image_after)
+    ]
+    if replaced:
+        raise OpsError(
+            "Something newer than that release is live; nothing was touched:",
+            [*replaced, "Roll the newer release back first, or name the services to roll back."],
+        )
 
 
 def _show(done: Receipt, *, as_json: bool) -> None:

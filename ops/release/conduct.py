@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ops import console
 from ops.failures import OpsError
@@ -16,10 +17,11 @@ from ops.release.observer import Observer
 from ops.release.prober import Prober
 from ops.release.receipt import Outcome, Receipt, Watch
 from ops.release.recorder import Recorder
+from ops.release.recovery import START_EARLIER
 from ops.release.site import Site
 from ops.release.watch import Outcome as Verdict
 from ops.release.watch import Rules
-from stacks.ledger import Ledger
+from stacks.ledger import Ledger, Slot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,59 +46,72 @@ class Conductor:
 
         A failure before the switch leaves what was live untouched, and empties the new slots; a
         breach of the watch window switches back. Neither raises: see the receipt's outcome.
-        Raises `OpsError` when the change does not fit into memory.
+        Raises `OpsError`, with nothing touched, when the change does not fit into memory or
+        cannot be probed, and when the receipt cannot be written.
         """
-        planned = self._waves(change)
-        recorder = Recorder(
-            folder=recovery.RECEIPTS,
-            stack=self.site.target.stack,
-            kind="release",
-            services=change.services,
-            plan_hash=change.hash,
-        )
-        probes = self.site.probes(change.images) if self.options.probe else []
-        with Prober(probes) if probes else nullcontext() as prober:
+        planned = self._waves(change, change.images)
+        prober = self._prober(change)
+        recorder = self._recorder(change, "release")
+        with prober or nullcontext():
             outcome, reason = self._carried_out(change, planned, recorder, prober)
         report = prober.report() if prober else None
         return recorder.write(outcome, reason=reason, watch=self._watched, prober=report)
 
     def rollback(self, change: Change) -> Receipt:
-        """Put earlier images live again: by the flip alone where their slots are still warm."""
-        recorder = Recorder(
-            folder=recovery.RECEIPTS,
-            stack=self.site.target.stack,
-            kind="rollback",
-            services=change.services,
-            plan_hash=change.hash,
-        )
+        """Put earlier images live again: by the flip alone where their slots are still warm.
+
+        Raises `OpsError`, with nothing touched, when those that are not warm do not fit into
+        memory, and when the receipt cannot be written.
+        """
         cold = {
             service: image
             for service, image in change.images.items()
             if change.ledger[service].image(change.slots[service]) != image
         }
-        ready = change.ledger
+        planned = self._waves(change, cold)
+        recorder = self._recorder(change, "rollback")
         try:
-            if cold:
-                with recorder.step("start the earlier versions"):
-                    ready = ledgers.prepared(ready, cold)
-                    self.site.apply(ready, "prepare")
+            ready = self._started(change, planned, recorder, START_EARLIER)
+        except Exception as error:
+            started = {service: change.slots[service] for service in cold}
+            outcome, reason = self._given_up(change, started, recorder, _reason(error))
+            return recorder.write(outcome, reason=reason)
+        try:
             with recorder.step("flip"):
                 self.site.apply(ledgers.flipped(ready, change.slots), "flip")
-        except OpsError as error:
-            return recorder.write(Outcome.FAILED, reason=_reason(error))
+        except Exception as error:
+            reason = f"{_reason(error)}; the next up flips to the earlier versions"
+            return recorder.write(Outcome.FAILED, reason=reason)
         return recorder.write(Outcome.ROLLED_BACK)
 
-    def _waves(self, change: Change) -> list[tuple[str, ...]]:
+    def _recorder(self, change: Change, kind: Literal["release", "rollback"]) -> Recorder:
+        return Recorder(
+            folder=recovery.RECEIPTS,
+            stack=self.site.target.stack,
+            kind=kind,
+            services=change.services,
+            plan_hash=change.hash,
+        )
+
+    def _prober(self, change: Change) -> Prober | None:
+        probes = self.site.probes(change.images) if self.options.probe else []
+        try:
+            return Prober(probes) if probes else None
+        except (ValueError, OSError) as error:
+            raise OpsError(
+                f"The release cannot be probed: {error}; nothing was touched.",
+                ["Release fewer services at once, or with --no-probe."],
+            ) from error
+
+    def _waves(self, change: Change, images: Mapping[str, str]) -> list[tuple[str, ...]]:
         """The waves in which new slots start; raises `DoesNotFitError`."""
         planned: list[tuple[str, ...]] = []
-        for services in self.site.by_server(change.images).values():
+        for services in self.site.by_server(images).values():
             server = self.site.server_of(services[0])
-            total, promised = server.memory()
-            idle = sum(
-                self.site.catalog[service].memory
-                for service in services
-                if change.ledger[service].image(change.slots[service])
-            )
+            total, limits = server.memory()
+            # By what runs, not by the ledger: a slot may have stopped, or outlived a kill.
+            replaced = {f"{service}-{change.slots[service]}" for service in services}
+            running = sum(limit for name, limit in limits.items() if name not in replaced)
             planned += waves.plan(
                 [
                     waves.NewSlot(
@@ -106,9 +121,22 @@ class Conductor:
                     )
                     for service in services
                 ],
-                waves.Memory(server=server.name, total=total, running=promised - idle),
+                waves.Memory(server=server.name, total=total, running=running),
             )
         return planned
+
+    def _started(
+        self, change: Change, planned: Sequence[tuple[str, ...]], recorder: Recorder, what: str
+    ) -> Ledger:
+        """The ledger with the new slots, which are healthy."""
+        ledger = change.ledger
+        for number, wave in enumerate(planned, 1):
+            of = f" {number} of {len(planned)}" if len(planned) > 1 else ""
+            with recorder.step(f"{what}{of}"):
+                images = {service: change.images[service] for service in wave}
+                ledger = ledgers.prepared(ledger, images)
+                self.site.apply(ledger, "prepare")
+        return ledger
 
     def _carried_out(
         self,
@@ -117,23 +145,19 @@ class Conductor:
         recorder: Recorder,
         prober: Prober | None,
     ) -> tuple[Outcome, str]:
-        ledger = change.ledger
+        # Any error, foreseen or not, takes the way back; a receipt left `running` would not say so.
         try:
-            for number, wave in enumerate(planned, 1):
-                of = f" {number} of {len(planned)}" if len(planned) > 1 else ""
-                with recorder.step(f"start new slots{of}"):
-                    images = {service: change.images[service] for service in wave}
-                    ledger = ledgers.prepared(ledger, images)
-                    self.site.apply(ledger, "prepare")
+            ledger = self._started(change, planned, recorder, "start new slots")
             with recorder.step("smoke tests"):
                 self._smoke(change)
             if self.options.migrate:
                 self._migrate(change, recorder)
             observer = Observer(self.site, change)
             observer.baseline()
-        except OpsError as error:
-            return self._given_up(change, recorder, ledger, _reason(error))
+        except Exception as error:
+            return self._given_up(change, change.slots, recorder, _reason(error))
         live = ledgers.flipped(ledger, change.slots)
+        flipped: float | None = None
         try:
             if prober:
                 prober.mark("flip")
@@ -144,11 +168,11 @@ class Conductor:
                 return Outcome.RELEASED, ""
             with recorder.step("watch"):
                 breaches = self._watch(observer)
-        except OpsError as error:
-            flipped, breaches = time.monotonic(), [_reason(error)]
+        except Exception as error:
+            breaches = [_reason(error)]
         if not breaches:
             return Outcome.RELEASED, ""
-        return self._back(change, recorder, live, breaches, flipped)
+        return self._back(change, recorder, live, breaches, flipped or time.monotonic())
 
     def _smoke(self, change: Change) -> None:
         failed: dict[str, str] = {}
@@ -182,14 +206,14 @@ class Conductor:
         return breaches
 
     def _given_up(
-        self, change: Change, recorder: Recorder, ledger: Ledger, reason: str
+        self, change: Change, slots: Mapping[str, Slot], recorder: Recorder, reason: str
     ) -> tuple[Outcome, str]:
         """Empty the new slots: what was live has not been touched."""
         console.note(f"  given up: {reason}")
         try:
             with recorder.step("clear new slots"):
-                self.site.apply(ledgers.retired(ledger, change.slots), "clear")
-        except OpsError as error:
+                self.site.apply(ledgers.retired(change.ledger, slots), "clear")
+        except Exception as error:
             reason += f"; the new slots are still there: {_reason(error)}; the next up clears them"
         return Outcome.FAILED, reason
 
@@ -205,19 +229,22 @@ class Conductor:
         before = {service: change.ledger[service].live for service in change.images}
         for breach in breaches:
             console.note(f"  breach: {breach}")
-        try:
-            with recorder.step("flip back"):
-                self.site.apply(ledgers.flipped(live, before), "rollback")
-        except OpsError as error:
-            return Outcome.FAILED, f"{breaches[0]}; flipping back failed: {_reason(error)}"
         self._watched = Watch(
             seconds=self.options.watch,
             breaches=tuple(breaches),
             detected_seconds=detected - flipped,
-            rolled_back_seconds=time.monotonic() - detected,
         )
+        try:
+            with recorder.step("flip back"):
+                self.site.apply(ledgers.flipped(live, before), "rollback")
+        except Exception as error:
+            reason = f"{breaches[0]}; flipping back failed: {_reason(error)}; the next up flips"
+            return Outcome.FAILED, reason
+        seconds = time.monotonic() - detected
+        self._watched = self._watched.model_copy(update={"rolled_back_seconds": seconds})
         return Outcome.ROLLED_BACK, breaches[0]
 
 
-def _reason(error: OpsError) -> str:
-    return " ".join(str(error).split())
+def _reason(error: Exception) -> str:
+    said = " ".join(str(error).split())
+    return said if isinstance(error, OpsError) else f"{type(error).__name__}: {said}"

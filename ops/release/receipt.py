@@ -73,6 +73,11 @@ class Step(_Model):
     seconds: Seconds
     outcome: Literal["done", "failed", "skipped"]
 
+    @property
+    def is_failed(self) -> bool:
+        """Whether it was begun and did not succeed."""
+        return self.outcome == "failed"
+
 
 class Watch(_Model):
     """The watch window, `seconds` long.

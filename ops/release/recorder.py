@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from ops import console
+from ops.failures import OpsError
 from ops.release import receipt
 from ops.release.probe_report import ProbeReport
 from ops.release.receipt import Outcome, Receipt, ServiceChange, Step, Watch
@@ -28,13 +29,17 @@ class Recorder:
     id: str = field(default_factory=receipt.new_id)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     steps: list[Step] = field(default_factory=list[Step])
+    _is_found: bool = field(default=False, init=False)
 
     @contextmanager
     def step(self, name: str) -> Generator[None]:
-        """Do one step; it is in the receipt before it begins, and again when it has ended."""
+        """Do one step; it is in the receipt before it begins, and again when it has ended.
+
+        Raises `OpsError` when there would be no receipt at all.
+        """
         begun, clock = datetime.now(UTC), time.monotonic()
         console.note(f"  {name} ...")
-        self.write(Outcome.RUNNING, reason=name)
+        self._running(name)
         outcome: Literal["done", "failed"] = "failed"
         try:
             yield
@@ -43,7 +48,16 @@ class Recorder:
             seconds = time.monotonic() - clock
             self.steps.append(Step(name=name, started=begun, seconds=seconds, outcome=outcome))
             console.note(f"  {name}: {outcome} in {seconds:.1f} s")
+            self._running(name)
+
+    def _running(self, name: str) -> None:
+        try:
             self.write(Outcome.RUNNING, reason=name)
+        except OpsError as error:
+            # A kill is found by any receipt; that a later one fails must not stop the way back.
+            if not self._is_found:
+                raise
+            console.note(f"  {error.message}")
 
     def write(
         self,
@@ -53,7 +67,7 @@ class Recorder:
         watch: Watch | None = None,
         prober: ProbeReport | None = None,
     ) -> Receipt:
-        """Write the receipt as it is now; returns it."""
+        """Write the receipt as it is now; returns it. Raises `OpsError`."""
         written = Receipt(
             id=self.id,
             stack=self.stack,
@@ -69,5 +83,12 @@ class Recorder:
             watch=watch,
             prober=prober,
         )
-        receipt.write(self.folder, written)
+        try:
+            receipt.write(self.folder, written)
+        except OSError as error:
+            raise OpsError(
+                f"The receipt {self.id} cannot be written: {error}",
+                [f"The {self.kind} is {outcome}" + (f": {reason}" if reason else "")],
+            ) from error
+        self._is_found = True
         return written

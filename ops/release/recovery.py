@@ -15,6 +15,8 @@ from ops.target import ROOT
 from stacks.ledger import Ledger, load_ledger
 
 RECEIPTS = ROOT / "receipts"
+# The step of a rollback that fills slots. What it was killed in may never get healthy.
+START_EARLIER = "start the earlier versions"
 
 
 def ledger_file(stack: str) -> Path:
@@ -37,6 +39,20 @@ def mend(stack: str) -> None:
     mended = recovered(RECEIPTS, stack, ledger)
     if mended != ledger:
         ledgers.write(ledger_file(stack), mended)
+
+
+def is_unsettled(folder: Path, stack: str) -> bool:
+    """Whether the servers may not be what the ledger says, by the newest receipt.
+
+    The ledger is written before the servers are changed. After a flip that was killed or failed,
+    the slot that it calls idle may be the one that answers: nothing may be put into it.
+    """
+    found = receipt.read_all(folder, stack).receipts[:1]
+    return any(
+        last.outcome in (Outcome.RUNNING, Outcome.INTERRUPTED)
+        or (last.outcome is Outcome.FAILED and last.steps[-1:] and last.steps[-1].is_failed)
+        for last in found
+    )
 
 
 def recovered(folder: Path, stack: str, ledger: Ledger) -> Ledger:
@@ -72,7 +88,7 @@ def _new_slots(found: Receipt, ledger: Ledger) -> dict[str, receipt.Slot]:
         for change in found.services
         if change.slot_after
         and change.service in ledger.entries
-        and found.kind == "release"
+        and (found.kind == "release" or found.reason.startswith(START_EARLIER))
         and ledger[change.service].image(change.slot_after) == change.image_after
     }
 

@@ -57,7 +57,11 @@ class Site:
 
     def apply(self, ledger: Ledger, what: str) -> None:
         """Write the ledger, and make the stack what it says; raises `OpsError`."""
-        ledgers.write(recovery.ledger_file(self.target.stack), ledger)
+        file = recovery.ledger_file(self.target.stack)
+        try:
+            ledgers.write(file, ledger)
+        except OSError as error:
+            raise OpsError(f"{file} cannot be written: {error}") from error
         self.session.run(
             what,
             lambda out, event: self.stack.up(
@@ -80,7 +84,7 @@ class Site:
             return Registries(client=client, base_urls=urls).digests(references)
 
     def server_of(self, service: str) -> Server:
-        """The server that runs a service."""
+        """The server that runs a service; raises `OpsError` when it was never brought up."""
         name = str(self._output(service)["server"])
         return Server(name, cast("Mapping[str, Any]", self.outputs["servers"][name]))
 
@@ -131,4 +135,7 @@ class Site:
         return found
 
     def _output(self, service: str) -> Mapping[str, Any]:
-        return next(s for s in self.outputs["services"] if s["name"] == service)
+        for found in self.outputs["services"]:
+            if found["name"] == service:
+                return cast("Mapping[str, Any]", found)
+        raise OpsError(f"{service} is not up yet.", ["Run ./manacore up first."])
