@@ -6,7 +6,7 @@ import json
 import shlex
 import subprocess
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from ops.failures import OpsError
 
@@ -41,10 +41,12 @@ def altered(server: Mapping[str, Any], folders: Mapping[str, tuple[str, str]]) -
             timeout=_PATIENCE_SECONDS,
             check=True,
         )
-    except subprocess.SubprocessError as error:
-        said = str(cast("Any", error).stderr or error).strip().splitlines()[-1:]
+    except (OSError, subprocess.SubprocessError) as error:
+        said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1:]
         raise OpsError(f"The files on {address} cannot be read.", said) from error
     there = done.stdout.split()
+    if len(there) != len(folders):
+        raise OpsError(f"The files on {address} cannot be read.", done.stdout.splitlines()[:1])
     return [
         key
         for (key, (_, digest)), found in zip(folders.items(), there, strict=True)

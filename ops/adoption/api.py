@@ -30,9 +30,9 @@ def ask(url: str, token: str, variables: Mapping[str, str], query: Mapping[str, 
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return None
         answer.raise_for_status()
-    except httpx.HTTPError as error:
+        return answer.json()
+    except (httpx.HTTPError, ValueError) as error:
         raise OpsError(
             "An earlier update was killed, and what it left cannot be looked up.",
             [f"{url}: {error}", f"Check {token} and the network, then run it again."],
         ) from error
-    return answer.json()
