@@ -89,7 +89,11 @@ def forgotten(deployment: Mapping[str, Any], components: Sequence[str]) -> dict[
         {
             **found,
             # A plugin may compare the program's inputs with either.
-            **{half: {**found[half], "stdin": ""} for half in ("inputs", "outputs")},
+            **{
+                half: {**found[half], "stdin": ""}
+                for half in ("inputs", "outputs")
+                if found.get(half)
+            },
         }
         if found["type"] == COMMAND and found.get("parent") in components
         else found

@@ -16,11 +16,15 @@ class Cloudflare:
     variables: Mapping[str, str]
 
     def record(self, inputs: Mapping[str, Any]) -> str | None:
-        """The record of that name, type and content."""
+        """The record of that name and type, with that content and those parts of it.
+
+        A name has several CAA records, which have parts instead of a content.
+        """
         query = {"name": str(inputs.get("name", "")), "type": str(inputs.get("type", ""))}
         listed = self._get(f"zones/{inputs['zoneId']}/dns_records", query)
+        parts = cast("dict[str, Any]", inputs.get("data") or {})
         for found in cast("list[dict[str, Any]]", listed or []):
-            if inputs.get("content") in (None, found.get("content")):
+            if inputs.get("content") in (None, found.get("content")) and _has(found, parts):
                 return str(found["id"])
         return None
 
@@ -39,3 +43,13 @@ class Cloudflare:
         base = self.variables.get("CLOUDFLARE_BASE_URL", "https://api.cloudflare.com/client/v4")
         told = ask(f"{base}/{path}", "CLOUDFLARE_API_TOKEN", self.variables, query or {})
         return cast("dict[str, Any]", told or {}).get("result")
+
+
+def _has(found: Mapping[str, Any], parts: Mapping[str, Any]) -> bool:
+    there = cast("dict[str, Any]", found.get("data") or {})
+    # The engine's numbers may come as floats, and flags as text.
+    return all(_text(there.get(name)) == _text(part) for name, part in parts.items())
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -173,3 +173,28 @@ def test_what_is_half_made_on_a_server_is_removed(monkeypatch: pytest.MonkeyPatc
         [*ssh, "docker rm --force chat-backend-blue"],
         [*ssh, "docker network rm data"],
     ]
+
+
+def test_an_answer_that_is_no_json_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def get(url: str, **_: Any) -> httpx.Response:
+        return httpx.Response(200, text="<html>", request=httpx.Request("GET", url))
+
+    monkeypatch.setattr(api.httpx, "get", get)
+    with pytest.raises(OpsError, match="cannot be looked up"):
+        api.ask("http://127.0.0.1:1/v1/servers", "HCLOUD_TOKEN", VARIABLES, {})
+
+
+def test_a_caa_record_is_known_by_its_parts(answers: Install) -> None:
+    def caa(number: str, tag: str) -> dict[str, Any]:
+        data = {"flags": 0, "tag": tag, "value": "letsencrypt.org"}
+        return {"id": number, "content": f'0 {tag} "letsencrypt.org"', "data": data}
+
+    answers({"result": [caa("1", "issue"), caa("2", "issuewild")]})
+    find = Lookups(VARIABLES, STATE).find
+    wanted = {"zoneId": "z", "name": "example.com", "type": "CAA"}
+
+    def parts(tag: str) -> dict[str, Any]:
+        return {**wanted, "data": {"flags": 0.0, "tag": tag, "value": "letsencrypt.org"}}
+
+    assert find("cloudflare:index/dnsRecord:DnsRecord", parts("issuewild")) == "2"
+    assert find("cloudflare:index/dnsRecord:DnsRecord", parts("iodef")) is None
