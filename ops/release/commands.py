@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -131,7 +131,9 @@ def _site(stack: str, *, local: bool, what: str) -> Generator[Site]:
             yield site
         except BaseException:
             # Also Ctrl-C: the receipt says what is live, and no new slot stays in the ledger.
-            recovery.mend(stack)
+            # A disk that is full must not hide the error; then the next command does it.
+            with suppress(OSError):
+                recovery.mend(stack)
             raise
 
 

@@ -59,3 +59,9 @@ def test_a_server_that_cannot_be_asked_is_said(tmp_path: Path, here: dict[str, A
     (tmp_path / "ssh").write_text("#!/bin/sh\necho 'no route to host' >&2\nexit 255\n")
     with pytest.raises(OpsError, match=r"deploy@198\.51\.100\.10"):
         files.altered(here, {"x": ("/nowhere", "0")})
+
+
+def test_a_server_that_says_something_else_is_said(tmp_path: Path, here: dict[str, Any]) -> None:
+    (tmp_path / "ssh").write_text("#!/bin/sh\necho 'Welcome to this server'\n")
+    with pytest.raises(OpsError, match="Welcome"):
+        files.altered(here, {"x": ("/nowhere", "0")})

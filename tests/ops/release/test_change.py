@@ -75,5 +75,12 @@ def test_a_manifest_is_yaml_or_json(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(InvalidInput, match=r"set\.json"):
             manifest(file)
-    with pytest.raises(InvalidInput, match="cannot be read"):
-        manifest(tmp_path / "none.yaml")
+    file.write_bytes(b"chat-web: \xff")
+    for bad in (file, tmp_path / "none.yaml"):
+        with pytest.raises(InvalidInput, match="cannot be read"):
+            manifest(bad)
+
+
+def test_a_manifests_tags_are_checked_as_those_of_the_command_line() -> None:
+    with pytest.raises(InvalidInput, match="chat-web: a b is no tag"):
+        requested([], {"chat-web": "a b"})

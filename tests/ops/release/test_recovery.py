@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from ops.release import receipt
-from ops.release.receipt import Outcome
-from ops.release.recovery import recovered
+from ops.release.receipt import Outcome, Step
+from ops.release.recovery import START_EARLIER, is_unsettled, recovered
 from stacks.ledger import Entry, Ledger, Slot
 from tests.ops.release import receipts
 
@@ -50,3 +51,36 @@ def test_what_has_ended_is_left_alone(tmp_path: Path, outcome: Outcome) -> None:
     found = left(tmp_path, outcome)
     assert recovered(tmp_path, "staging", ledger()) == ledger()
     assert receipt.read(tmp_path, "staging", found.id) == found
+
+
+def test_what_a_killed_rollback_was_starting_is_emptied_and_a_warm_slot_is_not(
+    tmp_path: Path,
+) -> None:
+    cold = receipts.receipt(kind="rollback", outcome=Outcome.RUNNING)
+    receipt.write(tmp_path, cold.model_copy(update={"reason": f"{START_EARLIER} 1 of 2"}))
+    assert recovered(tmp_path, "staging", ledger()) == ledger(green=None)
+    warm = receipts.receipt(kind="rollback", outcome=Outcome.RUNNING)
+    receipt.write(tmp_path, warm.model_copy(update={"reason": "flip"}))
+    assert recovered(tmp_path, "staging", ledger()) == ledger()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "last", "unsettled"),
+    [
+        (Outcome.RELEASED, "done", False),
+        (Outcome.ROLLED_BACK, "failed", False),
+        (Outcome.FAILED, "done", False),
+        (Outcome.FAILED, "failed", True),
+        (Outcome.INTERRUPTED, "done", True),
+        (Outcome.RUNNING, "done", True),
+    ],
+)
+def test_servers_may_not_be_what_the_ledger_says_after_a_kill_or_a_failed_way_back(
+    tmp_path: Path, outcome: Outcome, last: Literal["done", "failed"], *, unsettled: bool
+) -> None:
+    assert not is_unsettled(tmp_path, "staging")
+    receipt.write(tmp_path, receipts.receipt(outcome=Outcome.INTERRUPTED, days_ago=1))
+    steps = (Step(name="flip back", started=receipts.NOW, seconds=1, outcome=last),)
+    newest = receipts.receipt(outcome=outcome).model_copy(update={"steps": steps})
+    receipt.write(tmp_path, newest)
+    assert is_unsettled(tmp_path, "staging") is unsettled

@@ -1,0 +1,62 @@
+"""What a release works on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from catalog import load_catalog
+from ops.failures import OpsError
+from ops.release import recovery
+from ops.release.site import Site
+from stacks.ledger import Ledger, Slot
+from tests.ops.release.platforms import BACKEND, WEB, ledger
+
+SERVER = {"ipv4": "198.51.100.10"}
+
+
+def untouched(what: str, verb: object) -> None:
+    pytest.fail(f"{what}: {verb}")
+
+
+def site(*services: dict[str, Any]) -> Site:
+    target = SimpleNamespace(stack="staging", is_local=True)
+    outputs = {"services": services, "servers": {"one": SERVER}}
+    session = SimpleNamespace(run=untouched)
+    return Site(
+        cast("Any", target), cast("Any", session), cast("Any", None), load_catalog(), outputs
+    )
+
+
+def service(name: str, url: str | None = None) -> dict[str, Any]:
+    return {"name": name, "server": "one", "url": url}
+
+
+def test_a_public_service_is_asked_through_the_edge_and_probed_at_its_host() -> None:
+    found = site(service(WEB, "https://chat.example.org"), service(BACKEND))
+    assert found.smoke(WEB, Slot.GREEN).host == "chat.example.org"
+    (probe,) = found.probes([WEB, BACKEND])
+    assert (probe.host, probe.address) == ("chat.example.org", SERVER["ipv4"])
+
+
+def test_a_service_without_a_public_host_is_asked_itself_alone() -> None:
+    found = site(service(BACKEND))
+    assert found.smoke(BACKEND, Slot.BLUE).host is None
+    assert found.probes([BACKEND]) == []
+
+
+def test_a_service_that_was_never_brought_up_is_said() -> None:
+    with pytest.raises(OpsError, match=f"(?s){WEB} is not up yet.*manacore up"):
+        site(service(BACKEND)).by_server([BACKEND, WEB])
+
+
+def test_a_ledger_that_cannot_be_written_changes_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "ROOT", tmp_path)
+    written: Ledger = ledger(WEB)
+    with pytest.raises(OpsError, match=r"staging\.yaml cannot be written"):
+        site(service(WEB)).apply(written, "flip")
