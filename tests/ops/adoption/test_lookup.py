@@ -194,7 +194,10 @@ def test_a_caa_record_is_known_by_its_parts(answers: Install) -> None:
     wanted = {"zoneId": "z", "name": "example.com", "type": "CAA"}
 
     def parts(tag: str) -> dict[str, Any]:
-        return {**wanted, "data": {"flags": 0.0, "tag": tag, "value": "letsencrypt.org"}}
+        return {
+            **wanted,
+            "data": {"__defaults": [], "flags": 0.0, "tag": tag, "value": "letsencrypt.org"},
+        }
 
     assert find("cloudflare:index/dnsRecord:DnsRecord", parts("issuewild")) == "2"
     assert find("cloudflare:index/dnsRecord:DnsRecord", parts("iodef")) is None
