@@ -79,6 +79,11 @@ class Site:
             urls = dict.fromkeys(hosts, f"https://{PUSH_ADDRESS}")
             return Registries(client=client, base_urls=urls).digests(references)
 
+    @property
+    def servers(self) -> list[Server]:
+        """All servers of the stack."""
+        return [Server(str(name), output) for name, output in self.outputs["servers"].items()]
+
     def server_of(self, service: str) -> Server:
         """The server that runs a service."""
         name = str(self._output(service)["server"])
