@@ -12,8 +12,8 @@ from typing import cast
 
 import pytest
 
-from tests.local import load as loads
-from tests.local.load import Load
+from bench import load as loads
+from bench.load import Load
 from tests.local.platform import Answer, Platform, changed_tree
 
 pytestmark = pytest.mark.local

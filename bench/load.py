@@ -46,7 +46,8 @@ class Load:
     def take(self, told: str) -> None:
         """Add what one run told."""
         counts = _COUNTS.search(told)
-        assert counts, told
+        if counts is None:
+            raise ValueError(f"h2load told no counts: {told}")
         numbers = {name: int(count) for name, count in counts.groupdict().items()}
         refused = numbers["done"] - numbers["answered"]
         lost = max(refused, numbers["failed"]) + numbers["errored"] + numbers["timeout"]
