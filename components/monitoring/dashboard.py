@@ -14,20 +14,27 @@ def platform_dashboard(stack: str) -> str:
     Schema: https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
     """
     duration = "caddy_http_request_duration_seconds"
+    # A request counts once per handler that it passes; all services are in a subroute.
+    once = 'handler="subroute"'
     panels = [
         _panel(1, "Public names that answer", 'probe_success{job="public"}', "{{instance}}"),
-        _panel(2, "Requests per second", f"sum by (host) (rate({duration}_count[5m]))", "{{host}}"),
+        _panel(
+            2,
+            "Requests per second",
+            f"sum by (host) (rate({duration}_count{{{once}}}[5m]))",
+            "{{host}}",
+        ),
         _panel(
             3,
             "Share of failed requests",
-            f'sum by (host) (rate({duration}_count{{code=~"5.."}}[5m]))'
-            f" / sum by (host) (rate({duration}_count[5m]))",
+            f'sum by (host) (rate({duration}_count{{{once},code=~"5.."}}[5m]))'
+            f" / sum by (host) (rate({duration}_count{{{once}}}[5m]))",
             "{{host}}",
         ),
         _panel(
             4,
             "Response time, 95th percentile (s)",
-            f"histogram_quantile(0.95, sum by (le, host) (rate({duration}_bucket[5m])))",
+            f"histogram_quantile(0.95, sum by (le, host) (rate({duration}_bucket{{{once}}}[5m])))",
             "{{host}}",
         ),
         _panel(5, "Scrapes that fail", "up == 0", "{{service}}"),

@@ -130,8 +130,10 @@ def configuration(args: PrometheusArgs) -> str:
 
 def rules() -> str:
     """The plan's alert rules that need nothing but probes, scrapes and the edge's metrics."""
-    failed = 'sum by (host) (rate(caddy_http_request_duration_seconds_count{code=~"5.."}[5m]))'
-    total = "sum by (host) (rate(caddy_http_request_duration_seconds_count[5m]))"
+    # Caddy counts a request once per handler that it passes; all services are in a subroute.
+    counted = "caddy_http_request_duration_seconds_count"
+    failed = f'sum by (host) (rate({counted}{{handler="subroute",code=~"5.."}}[5m]))'
+    total = f'sum by (host) (rate({counted}{{handler="subroute"}}[5m]))'
     alerts: list[dict[str, Any]] = [
         {
             "alert": "ServiceDown",

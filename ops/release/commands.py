@@ -17,8 +17,8 @@ from ops.options import AsJson, Local, Stack
 from ops.release import change as changes
 from ops.release import history as histories
 from ops.release import ledger as ledgers
+from ops.release import pruning, recovery
 from ops.release import receipt as receipts
-from ops.release import recovery
 from ops.release.change import Change
 from ops.release.conduct import Conductor, Options
 from ops.release.receipt import Outcome, Receipt
@@ -96,8 +96,9 @@ def retire(
     stack: Stack = "staging",
     local: Local = False,
     now: Annotated[bool, typer.Option("--now", help="Not only those older than an hour.")] = False,
+    disk: Annotated[float, typer.Option(help="GB that images may take on a server.")] = 20,
 ) -> None:
-    """Stop the idle slots whose version was replaced more than an hour ago."""
+    """Stop idle slots replaced more than an hour ago, and remove images beyond the disk budget."""
     with told(), _site(stack, local=local, what="retiring old slots") as site:
         oldest = datetime.now(UTC) - (timedelta() if now else KEPT)
         recent = {
@@ -115,6 +116,23 @@ def retire(
         if idle:
             site.apply(ledgers.retired(ledger, idle), "retire")
         console.note(f"{len(idle)} idle slots retired" + (f": {', '.join(idle)}" if idle else ""))
+        _prune(site, disk)
+
+
+def _prune(site: Site, gigabytes: float) -> None:
+    ledger = site.ledger
+    found = receipts.read_all(recovery.RECEIPTS, site.target.stack)
+    if found.damaged:
+        # What a receipt that cannot be read names is not known, so nothing may go.
+        raise OpsError("Receipts are damaged; no image was removed:", found.damaged)
+    keep = pruning.needed(ledger, found.receipts)
+    ours = sorted({image.rpartition("/")[0] + "/" for image in ledger.images})
+    for server in site.servers:
+        done = pruning.pruned(server, keep, ours, round(gigabytes * 1e9))
+        sizes = f"{done.before / 1e9:.1f} GB of images, {done.after / 1e9:.1f} GB now"
+        console.note(f"{server.name}: {len(done.remove)} images removed ({sizes})")
+        if done.shortfall:
+            console.note(f"  {done.shortfall}")
 
 
 @contextmanager

@@ -170,21 +170,22 @@ def read(text: str) -> Snapshot:
 
 def _sources(families: Iterable[Metric]) -> dict[Source, Traffic]:
     # Buckets are cumulative per series; a series is one set of all labels but the bound.
-    series: dict[tuple[Source, str, frozenset[tuple[str, str]]], dict[float, int]] = {}
+    series: dict[tuple[Source, str, str], dict[str, dict[float, int]]] = {}
     for sample in (sample for family in families for sample in family.samples):
         if not sample.name.endswith("_bucket") or sample.labels["code"] == _SWITCHED:
             continue
-        labels = dict(sample.labels)
-        bound = float(labels.pop("le"))
+        labels = sample.labels
         source = Source(server=labels["server"], host=labels["host"])
-        key = (source, labels["code"], frozenset(labels.items()))
-        series.setdefault(key, {})[bound] = int(sample.value)
+        key = (source, labels["code"], labels.get("method", ""))
+        handlers = series.setdefault(key, {})
+        handlers.setdefault(labels.get("handler", ""), {})[float(labels["le"])] = int(sample.value)
     found: dict[Source, Traffic] = {}
-    for (source, code, labels), cumulative in series.items():
-        durations = _each_once(cumulative)
+    for (source, code, method), handlers in series.items():
+        # Each handler that a request passes counts it; the outermost one has them all.
+        durations = max(map(_each_once, handlers.values()), key=lambda each: sum(each.values()))
         count = sum(durations.values())
         failed = count if code.startswith("5") else 0
-        if dict(labels).get("method") in _WITH_BODY:
+        if method in _WITH_BODY:
             counted = Traffic(failed=failed, uploads=count)
         else:
             counted = Traffic(failed=failed, durations=durations)

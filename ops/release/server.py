@@ -104,6 +104,25 @@ class Server:
         limits = {name: int(limit) // (1024 * 1024) for name, _, limit in named}
         return int(total.split()[1]) // 1024, limits
 
+    def images(self) -> list[dict[str, Any]]:
+        """All images of the server, as Docker describes them."""
+        told = self._run(
+            "docker image ls --all --quiet --no-trunc | sort --unique"
+            " | xargs -r docker image inspect --format '{{json .}}'"
+        )
+        return [json.loads(line) for line in told.splitlines() if line]
+
+    def images_in_use(self) -> list[str]:
+        """The ids of the images that containers have, running ones or not."""
+        told = self._run("docker ps --all --quiet | xargs -r docker inspect --format '{{.Image}}'")
+        return told.split()
+
+    def remove_images(self, identities: Sequence[str]) -> None:
+        """Remove images with all their names; one that a container took meanwhile stays."""
+        if identities:
+            names = " ".join(map(shlex.quote, identities))
+            self._run(f"docker image rm --force {names} >/dev/null 2>&1 || true")
+
     def smoke(self, slots: Sequence[Smoke]) -> dict[str, str]:
         """What is wrong with each new slot, by container; empty when nothing is."""
         asked = json.dumps([vars(slot) for slot in slots])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ops import session
 from ops.failures import OpsError
 from ops.release import ledger as ledgers
 from ops.release import recovery
-from ops.release.digests import Registries
+from ops.release.digests import Login, Registries
 from ops.release.probes.target import Target as Probed
 from ops.release.server import Server, Smoke
 from ops.session import PARALLEL, Session
@@ -75,13 +76,27 @@ class Site:
         Raises `OpsError` with everything that is wrong.
         """
         if not self.target.is_local:
-            return Registries().digests(references)
+            return Registries(logins=self._logins()).digests(references)
         authority = Authority(folder=self.target.logs.parent / "ca")
         context = ssl.create_default_context(cafile=str(authority.certificate))
         hosts = {reference.partition("/")[0] for reference in references}
         with httpx.Client(verify=context, timeout=20) as client:
             urls = dict.fromkeys(hosts, f"https://{PUSH_ADDRESS}")
             return Registries(client=client, base_urls=urls).digests(references)
+
+    def _logins(self) -> dict[str, Login]:
+        """The logins of private registries, from the stack's configuration."""
+        found = self.stack.get_all_config().get("manacore:registries")
+        logins = cast("dict[str, dict[str, str]]", json.loads(found.value)) if found else {}
+        return {
+            registry: Login(username=login["username"], password=login["password"])
+            for registry, login in logins.items()
+        }
+
+    @property
+    def servers(self) -> list[Server]:
+        """All servers of the stack."""
+        return [Server(str(name), output) for name, output in self.outputs["servers"].items()]
 
     def server_of(self, service: str) -> Server:
         """The server that runs a service; raises `OpsError` when it was never brought up."""

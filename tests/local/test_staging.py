@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable
 
 import pytest
@@ -89,6 +91,24 @@ def test_each_database_belongs_to_its_role_alone(remote: Callable[[str], str]) -
     assert set(owners) == {"chat", "manacore_auth", "manadeck", "nutriphi", "quote", "uload"}
     assert all(name == owner for name, owner in owners.items())
     assert not any("{=" in line or ",=" in line for line in shown), "PUBLIC may not connect"
+
+
+def test_prometheus_gets_figures_of_everything_that_has_some(
+    remote: Callable[[str], str],
+) -> None:
+    query = "http://127.0.0.1:9090/api/v1/query?query=up"
+
+    def failing() -> list[str]:
+        told = json.loads(remote(f"docker exec prometheus wget -q -O - '{query}'"))
+        found = told["data"]["result"]
+        assert len(found) > 40
+        return [f["metric"]["instance"] for f in found if f["value"][1] != "1"]
+
+    # A target is first scraped up to 15 seconds after its start.
+    deadline = time.monotonic() + 60
+    while failing() and time.monotonic() < deadline:
+        time.sleep(2)
+    assert failing() == []
 
 
 def test_a_stopped_container_is_named_and_comes_back(

@@ -93,8 +93,12 @@ async function forward(request, response, target) {
   const body = request.method === 'GET' ? undefined : await all(request);
   const answer = await fetch(`${BASE}${target}${search}`, { method: request.method, headers, body });
   const text = await answer.text();
+  // Prometheus refuses figures without their type, which the store does not give.
+  const type = answer.headers.get('content-type') ?? 'text/plain; version=0.0.4; charset=utf-8';
   // Loki says 204 to a push that it took.
-  response.writeHead(answer.ok && request.method === 'POST' ? 204 : answer.status);
+  response.writeHead(answer.ok && request.method === 'POST' ? 204 : answer.status, {
+    'content-type': type,
+  });
   response.end(answer.ok && request.method === 'POST' ? undefined : text);
 }
 

@@ -17,7 +17,11 @@ from localcloud import packages
 # which are kept for as long.
 SLICE_SECONDS = 10
 CLIENTS = 10
-_COUNTS = re.compile(r"(?s)requests: \d+ total, (?P<total>\d+) started.*?(?P<answered>\d+) 2xx")
+# What has been started and not answered when its time is over is cut by itself: that is no loss.
+_COUNTS = re.compile(
+    r"(?s)requests: .*?(?P<done>\d+) done, \d+ succeeded, (?P<failed>\d+) failed, "
+    r"(?P<errored>\d+) errored, (?P<timeout>\d+) timeout.*?(?P<answered>\d+) 2xx"
+)
 
 
 def install() -> None:
@@ -42,11 +46,14 @@ class Load:
     def take(self, told: str) -> None:
         """Add what one run told."""
         counts = _COUNTS.search(told)
-        assert counts, told
-        total, answered = int(counts["total"]), int(counts["answered"])
-        self.answered += answered
-        self.lost += total - answered
-        if total != answered:
+        if counts is None:
+            raise ValueError(f"h2load told no counts: {told}")
+        numbers = {name: int(count) for name, count in counts.groupdict().items()}
+        refused = numbers["done"] - numbers["answered"]
+        lost = max(refused, numbers["failed"]) + numbers["errored"] + numbers["timeout"]
+        self.answered += numbers["answered"]
+        self.lost += lost
+        if lost:
             self.told.append(told)
 
 
