@@ -19,6 +19,7 @@ from ops.release import commands, recovery
 from ops.release import ledger as ledgers
 from ops.release import receipt as written
 from ops.release.receipt import Outcome, Receipt
+from ops.release.server import Server
 from ops.release.site import Site
 from ops.target import Target
 from stacks.ledger import Entry, Ledger, Slot
@@ -44,6 +45,11 @@ class Tree(Platform):
     def order(self) -> list[str]:
         """The services with slots."""
         return list(self.ledger.entries)
+
+    @property
+    def servers(self) -> list[Server]:
+        """None whose images are pruned."""
+        return []
 
     def apply(self, ledger: Ledger, what: str) -> None:
         """Write it, and note it."""
