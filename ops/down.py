@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
 
 import typer
+from pulumi import automation as auto
 
 from localcloud.cloud import LocalCloud
 from localcloud.home import Home
@@ -12,6 +14,7 @@ from localcloud.steps import Steps
 from ops import console, converge
 from ops.failures import OpsError, told
 from ops.options import AsJson, Local, Parallel, Stack
+from ops.progress import resource
 from ops.session import PARALLEL, Session
 from ops.target import Target
 
@@ -54,11 +57,28 @@ def _destroy(target: Target, steps: Steps, parallel: int) -> None:
     with steps.step(f"pulumi destroy of {target.stack}"):
         opened = session.stack()
         converge.recover(opened, target)
+        _refuse_protected(opened, target.stack)
         session.run(
             "destroy",
             lambda out, event: opened.destroy(
                 parallel=parallel, color="never", on_output=out, on_event=event
             ),
+        )
+
+
+def _refuse_protected(stack: auto.Stack, name: str) -> None:
+    """The engine meets a protected resource only when it has destroyed what depends on it."""
+    state = cast("Mapping[str, Any]", stack.export_stack().deployment or {})
+    resources = cast("list[dict[str, Any]]", state.get("resources") or [])
+    protected = [resource(str(found["urn"])) for found in resources if found.get("protect")]
+    if protected:
+        raise OpsError(
+            f"{name} is protected; nothing was touched:",
+            [
+                *protected,
+                f"To destroy it on purpose: pulumi config set manacore:protect false --stack {name}"
+                f", ./manacore up --stack {name}, and again.",
+            ],
         )
 
 

@@ -103,6 +103,8 @@ class Server(Component):
             opts=pulumi.ResourceOptions.merge(
                 self.child_options(),
                 pulumi.ResourceOptions(
+                    # Hetzner refuses late: after what ran on it is forgotten, and it is shut down.
+                    protect=args.protect,
                     # Name and address are taken until the old server is gone.
                     delete_before_replace=True,
                     # A network without its subnet has no address to give.
