@@ -182,7 +182,8 @@ def test_a_graceful_switch_of_servers_loses_nothing(
     assert report.failed == 0
     assert report.sent == site.answers + following.answers
     assert report.phases[-1].sent >= 10
-    assert following.answers >= report.phases[-1].sent
+    # Each of the three probes may still have had an answer of the old server on its way.
+    assert following.answers >= report.phases[-1].sent - 3
     loop.run(following.kill())
 
 
