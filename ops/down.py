@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
 from pulumi import automation as auto
@@ -15,7 +14,7 @@ from ops import console, converge
 from ops.failures import OpsError, told
 from ops.options import AsJson, Local, Parallel, Stack
 from ops.progress import resource
-from ops.session import PARALLEL, Session
+from ops.session import PARALLEL, Session, resources
 from ops.target import Target
 
 Keep = Annotated[
@@ -68,9 +67,7 @@ def _destroy(target: Target, steps: Steps, parallel: int) -> None:
 
 def _refuse_protected(stack: auto.Stack, name: str) -> None:
     """The engine meets a protected resource only when it has destroyed what depends on it."""
-    state = cast("Mapping[str, Any]", stack.export_stack().deployment or {})
-    resources = cast("list[dict[str, Any]]", state.get("resources") or [])
-    protected = [resource(str(found["urn"])) for found in resources if found.get("protect")]
+    protected = [resource(str(found["urn"])) for found in resources(stack) if found.get("protect")]
     if protected:
         raise OpsError(
             f"{name} is protected; nothing was touched:",

@@ -17,7 +17,7 @@ from pulumi import automation as auto
 from ops import console, files, health
 from ops.health import Containers
 from ops.progress import resource
-from ops.session import outputs
+from ops.session import outputs, resources
 
 SERVER = "hcloud:index/server:Server"
 CONTAINER = "docker:index/container:Container"
@@ -34,12 +34,12 @@ def check(stack: auto.Stack) -> list[str]:
 
     An empty stack has no drift.
     """
-    before = _resources(stack)
+    before = resources(stack)
     cloud = [_urn(found) for found in before if str(found["type"]).startswith("hcloud:")]
     if not cloud:
         return []
     stack.refresh(target=cloud, color="never")
-    lost = gone(before, _resources(stack))
+    lost = gone(before, resources(stack))
     servers = cast("Servers", outputs(stack).get("servers") or {})
     if servers and not any(_type_of(urn) == SERVER for urn in lost):
         lost += _on_servers(stack, servers)
@@ -56,7 +56,7 @@ def _on_servers(stack: auto.Stack, servers: Servers) -> list[str]:
     there = health.ask(servers)
     if any(found.unreachable for found in there.values()):
         return []
-    held = State(stack.name, _resources(stack))
+    held = State(stack.name, resources(stack))
     if missing := held.absent(there):
         stack.refresh(target=missing, color="never")
     stale = [
@@ -143,11 +143,6 @@ class State:
                 urn = parents.get(urn, "")
             if urn:
                 yield urn.rsplit("::", 1)[-1].removeprefix(f"{self.stack}-"), held
-
-
-def _resources(stack: auto.Stack) -> Sequence[Resource]:
-    state = cast("Mapping[str, Any]", stack.export_stack().deployment or {})
-    return cast("Sequence[Resource]", state.get("resources") or [])
 
 
 def _urn(found: Resource) -> str:

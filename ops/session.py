@@ -6,10 +6,10 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi import automation as auto
@@ -106,6 +106,12 @@ class Session:
 def outputs(stack: auto.Stack) -> dict[str, Any]:
     """The stack's outputs as plain values."""
     return {name: output.value for name, output in stack.outputs().items()}
+
+
+def resources(stack: auto.Stack) -> list[dict[str, Any]]:
+    """The resources of the stack's state, secrets left encrypted; none of an empty stack."""
+    state = cast("Mapping[str, Any]", stack.export_stack().deployment or {})
+    return cast("list[dict[str, Any]]", state.get("resources") or [])
 
 
 def locked(target: Target, told: str) -> OpsError:
