@@ -8,9 +8,6 @@ import typer
 
 from catalog import load_catalog
 from localcloud.home import Home
-from localcloud.images.build import ImageBuilder
-from localcloud.images.model import ImageError
-from localcloud.registry.registry import Registry
 from ops import console
 from ops.failures import OpsError, told
 from ops.options import Stack
@@ -25,6 +22,11 @@ def images(versions: Versions, stack: Stack = "staging") -> None:
 
     The end of a tag may ask for a defect: -unhealthy, -crash, -errors10, -slow, -stuck.
     """
+    # Heavy, and only here.
+    from localcloud.images.build import ImageBuilder  # noqa: PLC0415
+    from localcloud.images.model import ImageError  # noqa: PLC0415
+    from localcloud.registry.registry import Registry  # noqa: PLC0415
+
     with told():
         ledger, tags = recovery.read(stack), requested(versions, {})
         unknown = [service for service in tags if service not in ledger.entries]
