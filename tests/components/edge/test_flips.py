@@ -21,18 +21,6 @@ from tests.components.edge.upstream import Service
 FLIPS = 25
 
 
-@pytest.fixture(scope="module")
-def blue() -> Iterator[Service]:
-    with Service("blue") as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def green() -> Iterator[Service]:
-    with Service("green") as service:
-        yield service
-
-
 def config(blue: Upstream, green: Upstream) -> EdgeConfig:
     slots = {name: Slots(service=name, upstreams=[blue, green]) for name in ("one", "two")}
     return EdgeConfig(

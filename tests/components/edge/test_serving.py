@@ -22,18 +22,6 @@ SECRET = "not-for-the-log"
 
 
 @pytest.fixture(scope="module")
-def blue() -> Iterator[Service]:
-    with Service("blue") as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def green() -> Iterator[Service]:
-    with Service("green") as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
 def edge(blue: Service, green: Service) -> Iterator[RunningEdge]:
     slots = Slots(service="one", upstreams=[blue.upstream, green.upstream])
     both: dict[str, Any] = {"upstream": slots, "health": "/"}
