@@ -21,7 +21,7 @@ from ops.release import pruning, recovery
 from ops.release import receipt as receipts
 from ops.release.change import Change
 from ops.release.conduct import Conductor, Options
-from ops.release.receipt import Outcome, Receipt
+from ops.release.receipt import Outcome, Receipt, Receipts
 from ops.release.site import Site
 from ops.target import Target
 from stacks.ledger import Ledger
@@ -101,11 +101,12 @@ def retire(
     """Stop idle slots replaced more than an hour ago, and remove images beyond the disk budget."""
     with told(), _site(stack, local=local, what="retiring old slots") as site:
         oldest = datetime.now(UTC) - (timedelta() if now else KEPT)
+        found = receipts.read_all(recovery.RECEIPTS, stack)
         recent = {
             change.service
-            for found in receipts.read_all(recovery.RECEIPTS, stack).receipts
-            if found.ended > oldest
-            for change in found.services
+            for one in found.receipts
+            if one.ended > oldest
+            for change in one.services
         }
         ledger = site.ledger
         idle = {
@@ -116,12 +117,11 @@ def retire(
         if idle:
             site.apply(ledgers.retired(ledger, idle), "retire")
         console.note(f"{len(idle)} idle slots retired" + (f": {', '.join(idle)}" if idle else ""))
-        _prune(site, disk)
+        _prune(site, found, disk)
 
 
-def _prune(site: Site, gigabytes: float) -> None:
+def _prune(site: Site, found: Receipts, gigabytes: float) -> None:
     ledger = site.ledger
-    found = receipts.read_all(recovery.RECEIPTS, site.target.stack)
     if found.damaged:
         # What a receipt that cannot be read names is not known, so nothing may go.
         raise OpsError("Receipts are damaged; no image was removed:", found.damaged)
