@@ -7,20 +7,16 @@ adopted, what does not is forgotten, and the update that follows makes it.
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, cast
-from urllib.parse import urlparse
+from typing import Any, cast
 
 from pulumi import automation as auto
 
 from ops import console
 from ops.adoption.lookup import Lookups
-from ops.failures import OpsError
+from ops.file_backend import backend_folder, clear_locks
 from ops.progress import resource
 from ops.target import Target
 
@@ -35,22 +31,6 @@ class Pending:
     kind: str
     operation: str
     inputs: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lock:
-    """The note of an update in a file backend: who holds the stack."""
-
-    file: Path
-    pid: int
-    host: str
-
-    @property
-    def holder(self) -> Literal["alive", "dead", "elsewhere"]:
-        """Whether the process that holds it still runs."""
-        if self.host != socket.gethostname():
-            return "elsewhere"
-        return "alive" if Path(f"/proc/{self.pid}").exists() else "dead"
 
 
 def recover(stack: auto.Stack, target: Target) -> list[str]:
@@ -119,44 +99,6 @@ def _ordered(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
     a resource whose creation never ended has no successors.
     """
     return resources
-
-
-def backend_folder(variables: Mapping[str, str]) -> Path | None:
-    """The folder of a file backend; None for any other backend."""
-    url = variables.get("PULUMI_BACKEND_URL") or os.environ.get("PULUMI_BACKEND_URL", "")
-    parsed = urlparse(url)
-    if parsed.scheme != "file":
-        return None
-    path = f"{parsed.netloc}{parsed.path}"
-    return Path(path).expanduser() / ".pulumi"
-
-
-def locks(folder: Path | None, stack: str) -> list[Lock]:
-    """The locks of a stack in a file backend."""
-    if folder is None:
-        return []
-    found: list[Lock] = []
-    for file in folder.glob(f"locks/**/{stack}/*.json"):
-        told = json.loads(file.read_text())
-        found.append(Lock(file=file, pid=int(told["pid"]), host=str(told["hostname"])))
-    return found
-
-
-def clear_locks(folder: Path | None, stack: str) -> list[str]:
-    """Remove the locks of processes that are gone.
-
-    Raises `OpsError` when a running process, or another machine, holds the stack.
-    """
-    done: list[str] = []
-    for lock in locks(folder, stack):
-        if lock.holder != "dead":
-            raise OpsError(
-                f"Another update of {stack} runs: process {lock.pid} on {lock.host}.",
-                [f"Wait for it. If it is gone for sure: pulumi cancel --stack {stack}"],
-            )
-        lock.file.unlink(missing_ok=True)
-        done.append(f"lock of process {lock.pid}, which is gone")
-    return done
 
 
 def _lookup(operation: Pending, state: Mapping[str, Any], target: Target) -> str | None:

@@ -18,6 +18,7 @@ from pulumi.automation.events import EngineEvent
 from catalog import InvalidInputError
 from ops import connections
 from ops.failures import InvalidInput, OpsError
+from ops.file_backend import backend_folder, clear_half_written
 from ops.progress import Progress
 from ops.target import Target
 
@@ -45,6 +46,7 @@ class Session:
         connections.keep_apart()
         # The program runs in this process, and SDKs take defaults from its environment.
         os.environ.update(self.target.variables)
+        clear_half_written(backend_folder(self.target.variables))
         # OpenSSH ends, rather than going on alone, when it cannot make its shared connection here.
         (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
         try:
