@@ -16,7 +16,7 @@ from pulumi import automation as auto
 from pulumi.automation.events import EngineEvent
 
 from catalog import InvalidInputError
-from ops import connections
+from ops import sdk
 from ops.failures import InvalidInput, OpsError
 from ops.file_backend import backend_folder, clear_half_written
 from ops.progress import Progress
@@ -43,7 +43,8 @@ class Session:
 
         Raises `OpsError` when the backend cannot be used.
         """
-        connections.keep_apart()
+        sdk.keep_apart()
+        sdk.skip_debug_lines()
         # The program runs in this process, and SDKs take defaults from its environment.
         os.environ.update(self.target.variables)
         clear_half_written(backend_folder(self.target.variables))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ops import connections
+from ops import sdk
 from tests.support import whole_parse
 
 whole_parse.install()
 # Every suite runs many engines in one process.
-connections.keep_apart()
+sdk.keep_apart()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

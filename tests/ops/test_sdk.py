@@ -1,17 +1,25 @@
-"""A port that an earlier engine had is as good as any other."""
+"""Between a program and the engine: connections of their own, and no idle talk."""
 
 from __future__ import annotations
 
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any, cast
 
 import grpc
+import pulumi
+import pytest
+from pulumi import automation as auto
+from pulumi.automation.events import EngineEvent
 from pulumi.runtime.settings import Settings
 
-from ops import connections
+from ops import sdk
+from tests.localcloud.providers.engine import ENGINE
 
 resource_pb2 = cast(Any, import_module("pulumi.runtime.proto.resource_pb2"))
 
@@ -40,7 +48,7 @@ def support(_request: bytes, _context: grpc.ServicerContext) -> bytes:
 
 
 def test_a_port_of_an_engine_that_is_gone_can_be_used_again() -> None:
-    connections.keep_apart()
+    sdk.keep_apart()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -62,8 +70,47 @@ def test_a_port_of_an_engine_that_is_gone_can_be_used_again() -> None:
 
 
 def test_it_is_safe_to_repeat() -> None:
-    connections.keep_apart()
-    connections.keep_apart()
+    sdk.keep_apart()
+    sdk.keep_apart()
     settings = import_module("pulumi.runtime._grpc_settings")
     options = cast("list[tuple[str, int]]", vars(settings)["_GRPC_CHANNEL_OPTIONS"])
     assert [name for name, _ in options].count("grpc.use_local_subchannel_pool") == 1
+
+
+def debug_lines(folder: Path) -> int:
+    """How many debug lines come back from the engine when a program makes one component."""
+    folder.mkdir()
+    stack = auto.create_stack(
+        "test",
+        "toy",
+        lambda: cast(None, pulumi.ComponentResource("toy:index:Thing", "thing")),
+        opts=auto.LocalWorkspaceOptions(
+            env_vars={
+                "PATH": f"{ENGINE}:{os.environ['PATH']}",
+                "PULUMI_BACKEND_URL": f"file://{folder}",
+                "PULUMI_CONFIG_PASSPHRASE": "test",
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+            },
+            project_settings=auto.ProjectSettings("toy", "python"),
+        ),
+    )
+    events: list[EngineEvent] = []
+    stack.preview(on_event=events.append)
+    told = [e.diagnostic_event for e in events if e.diagnostic_event]
+    return sum(line.severity == "debug" for line in told)
+
+
+def test_the_sdk_s_debug_lines_are_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{ENGINE}:{os.environ['PATH']}")
+    spec = spec_from_file_location("pulumi.log", str(pulumi.log.__file__))
+    assert spec
+    assert spec.loader
+    original = module_from_spec(spec)
+    spec.loader.exec_module(original)
+    monkeypatch.setattr(pulumi.log, "debug", original.debug)
+    assert debug_lines(tmp_path / "talkative") > 0
+
+    sdk.skip_debug_lines()
+    assert debug_lines(tmp_path / "quiet") == 0
