@@ -10,11 +10,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import pulumi
-import pulumi_random as random
+from ops.garbage import not_collected
 
-from ops.session import Session
-from ops.target import Target
+with not_collected():
+    import pulumi
+    import pulumi_random as random
+
+    from ops.session import Session
+    from ops.target import Target
 
 _PROJECT = "name: floor\nruntime: python\n"
 
@@ -52,10 +55,12 @@ def floor(stack: str, count: int) -> None:
 def _report(session: Session, since: float) -> None:
     stack = session.stack()
     begun = time.monotonic()
-    summary = {str(kind): count for kind, count in stack.preview().change_summary.items()}
+    found = session.run(
+        "preview", lambda out, event: stack.preview(color="never", on_output=out, on_event=event)
+    )
     wall = time.monotonic() - begun
-    resources = sum(summary.values())
-    changes = resources - summary.get("same", 0)
+    resources = sum(found.summary.values())
+    changes = resources - found.summary.get("same", 0)
     cpu = _cpu() - since
     print(json.dumps({"cpu": cpu, "wall": wall, "resources": resources, "changes": changes}))
 

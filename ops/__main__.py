@@ -1,5 +1,8 @@
 """`python -m ops`."""
 
-from ops.cli import app
+from ops.garbage import not_collected
+
+with not_collected():
+    from ops.cli import app
 
 app(prog_name="manacore")

@@ -19,6 +19,7 @@ from catalog import InvalidInputError
 from ops import sdk
 from ops.failures import InvalidInput, OpsError
 from ops.file_backend import backend_folder, clear_half_written
+from ops.garbage import not_collected
 from ops.progress import Progress
 from ops.target import Target
 
@@ -67,7 +68,7 @@ class Session:
         """Run a verb; raises `InvalidInput` or `OpsError` with what failed, by resource."""
         log = self._log(name)
         progress = Progress(name)
-        with log.open("w") as out, progress:
+        with log.open("w") as out, progress, not_collected():
 
             def on_output(line: str) -> None:
                 out.write(line + "\n")
