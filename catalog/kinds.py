@@ -33,7 +33,7 @@ class KindDefaults:
     """What an entry of the kind gets unless it says otherwise.
 
     `cpus` in cores, `memory` in MiB. `slots` marks the kinds that are released blue-green;
-    `counted` those among the plan's 39 services.
+    `counted` those among the plan's 39 services. `migrate` is for entries with a database.
     """
 
     cpus: float
@@ -43,11 +43,18 @@ class KindDefaults:
     slots: bool = False
     counted: bool = True
     metrics: str | None = None
+    migrate: tuple[str, ...] = ()
 
 
 KINDS: dict[Kind, KindDefaults] = {
     Kind.NESTJS: KindDefaults(
-        cpus=0.5, memory=512, health="/health", port=3000, slots=True, metrics="/metrics"
+        cpus=0.5,
+        memory=512,
+        health="/health",
+        port=3000,
+        slots=True,
+        metrics="/metrics",
+        migrate=("migrate",),
     ),
     Kind.SVELTEKIT: KindDefaults(cpus=0.25, memory=256, health="/health", port=3000, slots=True),
     Kind.ASTRO: KindDefaults(cpus=0.1, memory=128, health="/", port=80, slots=True),

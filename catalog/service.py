@@ -104,6 +104,8 @@ class Service(_Model):
             return entry  # pydantic names the wrong kind
         for key in ("port", "health", "metrics", "cpus", "memory"):
             entry.setdefault(key, getattr(defaults, key))
+        if defaults.migrate and entry.get("database"):
+            entry.setdefault("migrate", defaults.migrate)
         return entry
 
     @model_validator(mode="after")

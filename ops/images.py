@@ -20,7 +20,8 @@ Versions = Annotated[list[str], typer.Argument(help="SERVICE=TAG ...", metavar="
 def images(versions: Versions, stack: Stack = "staging") -> None:
     """Make versions of apps and push them to the local registry, as their builds do for real.
 
-    The end of a tag may ask for a defect: -unhealthy, -crash, -errors10, -slow, -stuck.
+    The end of a tag may ask for a defect: -unhealthy, -crash, -errors10, -slow, -stuck,
+    -leak, -migration.
     """
     # Heavy, and only here.
     from localcloud.images.build import ImageBuilder  # noqa: PLC0415

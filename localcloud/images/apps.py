@@ -36,6 +36,7 @@ class Apps:
             writer.tree(CODE / "src", "/app/src")
             writer.file("app/package.json", CODE / "package.json")
             writer.file("usr/local/bin/entrypoint.sh", CODE / "entrypoint.sh", mode=0o755)
+            writer.file("usr/local/bin/migrate", CODE / "migrate.sh", mode=0o755)
 
         return self.store.layer(key_of("apps", REVISION, CODE), fill)
 

@@ -23,6 +23,10 @@ class Fault(StrEnum):
     """Healthy, but takes two seconds for each request."""
     STUCK = "stuck"
     """Never begins to listen."""
+    LEAK = "leak"
+    """Healthy, but keeps half a megabyte for each request until it is killed for it."""
+    MIGRATION = "migration"
+    """Healthy, but its migration fails."""
 
 
 @dataclass(frozen=True, kw_only=True)

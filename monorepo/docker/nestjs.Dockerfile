@@ -27,6 +27,7 @@ ENV NODE_ENV=production PORT=${PORT} HEALTH_PATH=${HEALTH_PATH}
 RUN addgroup -g 1001 app && adduser -u 1001 -G app -S -D -H app
 WORKDIR /app
 COPY --chmod=755 docker/entrypoint.sh /usr/local/bin/entrypoint.sh
+COPY --chmod=755 docker/migrate.sh /usr/local/bin/migrate
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

@@ -37,10 +37,14 @@ class Edge(http.client.HTTPSConnection):
         self.sock = context.wrap_socket(plain, server_hostname=self.host)
 def judge(asked):
     inspect = ["docker", "inspect", "--format"]
-    template = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    template = "{{.RestartCount}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
     found = subprocess.run([*inspect, template, asked["container"]], capture_output=True, text=True)
-    addresses = found.stdout.split()
+    restarts, *addresses = found.stdout.split() or ["0"]
     failed = "has no address" if not addresses else ""
+    # It may answer just now, between two ends.
+    if restarts != "0":
+        failed = f"has ended and been started again, {restarts} times so far"
+        addresses = []
     if addresses:
         direct = http.client.HTTPConnection(addresses[0], asked["port"], timeout=10)
         failed = get(direct, asked["path"], {})

@@ -63,6 +63,12 @@ def test_only_services_with_data_join_the_data_network() -> None:
         assert (Network.DATA in service.networks) == (stateful or store), service.name
 
 
+def test_backends_with_a_database_migrate_it_and_nothing_else_does() -> None:
+    for service in load_catalog():
+        has_one = service.kind is Kind.NESTJS and service.database
+        assert service.migrate == (("migrate",) if has_one else ()), service.name
+
+
 def test_browser_callers_are_those_that_get_the_public_url() -> None:
     callers = {s.name for s in load_catalog().browser_callers("chat-backend")}
     assert callers == {"chat-web", "manacore-web"}

@@ -2,74 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import time
 from collections.abc import Generator
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import cast
 
-import httpx
 import pytest
 
-from bench import load as loads
-from bench.load import Load
-from tests.local.platform import Answer, Platform, changed_tree
+from tests.local.platform import Platform
+from tests.local.releases import (
+    BACKEND,
+    OLD,
+    WEB,
+    answers,
+    live,
+    push,
+    receipt,
+    releasing,
+    running,
+    under_load,
+)
 
 pytestmark = pytest.mark.local
-
-OLD = "main-4f1c2ab"
-WEB, BACKEND = "chat-web", "chat-backend"
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Generator[Platform]:
-    """The platform in a tree of its own, since releases write ledger and receipts."""
-    loads.install()
-    there = Platform(root=changed_tree(tmp_path_factory.mktemp("tree"), {}))
-    there.up()
-    yield there
-    # What comes after finds the committed ledger's versions live.
-    Platform().up()
-
-
-def push(platform: Platform, *versions: str) -> None:
-    """Make images, as a build would."""
-    subprocess.run(["./manacore", "images", *versions], cwd=platform.root, check=True, timeout=300)
-
-
-def live(platform: Platform, service: str) -> tuple[str, str]:
-    """Slot and tag that are live, by the ledger's word."""
-    found = next(s for s in platform.outputs()["services"] if s["name"] == service)
-    return found["slot"], str(found["image"]).partition("@")[0].rpartition(":")[2]
-
-
-def answers(platform: Platform, service: str) -> str:
-    """The version that answers at the public name."""
-    outputs = platform.outputs()
-    host = outputs["urls"][service].removeprefix("https://")
-    address = outputs["servers"]["main"]["ipv4"]
-    # The local cloud's authority is its edge's own.
-    with httpx.Client(verify=False, timeout=30) as client:  # noqa: S501
-        told = client.get(
-            f"https://{address}/version",
-            headers={"Host": host},
-            extensions={"sni_hostname": host},
-        )
-    return str(told.raise_for_status().json()["version"])
-
-
-def receipt(platform: Platform, *arguments: str, code: int = 0) -> Answer:
-    """Run a release or a rollback; its receipt."""
-    return platform.manacore(*arguments, code=code)
-
-
-def under_load(platform: Platform, service: str) -> AbstractContextManager[Load]:
-    """200 requests a second to a service through the edge."""
-    outputs = platform.outputs()
-    host = outputs["urls"][service].removeprefix("https://")
-    return loads.load(outputs["servers"]["main"]["ipv4"], host, "/version")
+    """The platform, in a tree that releases may write to."""
+    yield from releasing(tmp_path_factory.mktemp("tree"))
 
 
 def test_a_release_and_its_rollback_lose_no_request(platform: Platform) -> None:
@@ -100,7 +58,6 @@ def test_a_release_and_its_rollback_lose_no_request(platform: Platform) -> None:
     [
         ("unhealthy", "503"),
         pytest.param("stuck", "refused", marks=pytest.mark.full),
-        pytest.param("crash", WEB, marks=pytest.mark.full),
     ],
 )
 def test_a_version_that_never_gets_healthy_is_never_live(
@@ -113,6 +70,21 @@ def test_a_version_that_never_gets_healthy_is_never_live(
     assert sent.lost == 0, sent.told
     assert done["outcome"] == "failed"
     assert said in done["reason"]
+    assert answers(platform, WEB) == OLD
+    assert platform.preview() == {}
+
+
+@pytest.mark.full
+def test_a_version_that_crashes_is_given_up_or_switched_back(platform: Platform) -> None:
+    tag = "main-2222222-crash"
+    push(platform, f"{WEB}={tag}")
+    with under_load(platform, WEB) as sent:
+        done = receipt(platform, "release", f"{WEB}={tag}", code=1)
+
+    # It may be healthy for a moment: then it is switched to, and back.
+    assert sent.lost == 0, sent.told
+    assert done["outcome"] in ("failed", "rolled-back"), done["reason"]
+    assert WEB in done["reason"]
     assert answers(platform, WEB) == OLD
     assert platform.preview() == {}
 
@@ -162,12 +134,3 @@ def test_killed_in_any_step_the_old_version_answers_and_the_next_command_converg
         if live(platform, WEB)[1] == tag:
             receipt(platform, "rollback", WEB)
         assert answers(platform, WEB) == OLD
-
-
-def running(root: Path) -> str | None:
-    """The step of the release that is under way."""
-    for file in sorted((root / "receipts" / "staging").glob("*.json"), reverse=True):
-        found = cast("Answer", json.loads(file.read_text()))
-        if found["outcome"] == "running":
-            return str(found["reason"])
-    return None

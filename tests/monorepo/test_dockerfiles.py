@@ -128,3 +128,28 @@ def test_the_landing_pages_server_accepts_its_configuration() -> None:
 def test_secrets_and_history_stay_out_of_the_build() -> None:
     ignored = (FOLDER / "dockerignore").read_text().split()
     assert {".git", "**/.env", "**/node_modules", "**/*.pem"} <= set(ignored)
+
+
+def test_a_backend_without_migrations_has_nothing_to_migrate(tmp_path: Path) -> None:
+    done = _migrate(tmp_path)
+    assert (done.returncode, "nothing to migrate" in done.stdout) == (0, True)
+
+
+def test_a_migration_gets_the_secrets_and_its_failure_is_not_swallowed(tmp_path: Path) -> None:
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist/migrate.js").write_text("")
+    done = _migrate(tmp_path)
+    assert (done.returncode, done.stdout) == (3, "node dist/migrate.js\n")
+
+
+def _migrate(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `migrate` beside an entry point that prints what it is to start, and fails."""
+    entry = folder / "entrypoint.sh"
+    entry.write_text('#!/bin/sh\necho "$@"\nexit 3\n')
+    entry.chmod(0o755)
+    script = folder / "migrate.sh"
+    text = (FOLDER / "migrate.sh").read_text()
+    script.write_text(text.replace("/usr/local/bin/entrypoint.sh", str(entry)))
+    return subprocess.run(
+        ["sh", str(script)], cwd=folder, capture_output=True, text=True, check=False
+    )

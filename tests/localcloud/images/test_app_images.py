@@ -194,3 +194,19 @@ def test_a_version_with_a_fault_fails_as_its_tag_says(
     eventually(lambda: unhealthy.answers(f"{base}/version"), "it serves")
     assert not unhealthy.answers(base + service.health)
     eventually(lambda: crash.state == "exited 1", "it exits")
+
+
+def test_a_migration_uses_the_service_s_secrets_and_fails_as_a_whole(
+    bench: Bench, apps: Apps, catalog: Catalog, data: tuple[Container, Container]
+) -> None:
+    postgres, _ = data
+    service = AppService.of(catalog["chat-backend"])
+    secret = {"DATABASE_URL": DATABASE}
+    good, base = _start(bench, apps, service, environment=secret)
+    bad, _ = _start(bench, apps, service, version=f"{VERSION}-migration", environment=secret)
+    eventually(lambda: good.answers(base + service.health), "healthy")
+    assert "migrated" in good.run("migrate")
+    assert "migrated" in good.run("migrate"), "safe to repeat"
+    assert "no_such_table" in bad.run("migrate", check=False)
+    ask = ("psql", "-U", "postgres", "-h", "postgres", "-Atc", "SELECT version FROM migrations")
+    assert postgres.run("env", "PGPASSWORD=secret", *ask).split() == [VERSION]

@@ -67,7 +67,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def server(path: Path) -> Server:
     """A server whose containers all are at 127.0.0.1."""
-    program(path, "docker", "echo 127.0.0.1")
+    program(path, "docker", "echo 0 127.0.0.1")
     output = {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": list[str]()}
     return Server("one", output)
 
@@ -109,6 +109,13 @@ def test_each_slot_that_does_not_work_is_named_with_its_answer(server: Server) -
 def test_a_slot_without_an_address_does_not_work(path: Path, server: Server) -> None:
     program(path, "docker", "echo 'no such object' >&2; exit 1")
     assert server.smoke([smoke(1)]) == {"a": "has no address"}
+
+
+def test_a_slot_that_has_been_started_again_does_not_work(path: Path, server: Server) -> None:
+    program(path, "docker", "echo 2 127.0.0.1")
+    with serving() as port:
+        failed = server.smoke([smoke(port)])
+    assert failed == {"a": "has ended and been started again, 2 times so far"}
 
 
 def test_public_slots_are_asked_through_the_edge_as_well(

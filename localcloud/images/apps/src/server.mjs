@@ -19,6 +19,7 @@ export class Server {
     this.routes = new Map();
     this.fallback = null;
     this.count = 0;
+    this.leaked = [];
     client.collectDefaultMetrics();
     client.register.setDefaultLabels({ service: service.name });
     this.requests = new client.Counter({
@@ -153,6 +154,8 @@ export class Server {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     const probe = url.pathname === this.service.health && request.method === 'GET';
     if (this.service.fault === 'slow' && !probe) await sleep(2000);
+    // Written to, so that it is real memory; outside of V8's heap, so that the limit ends it.
+    if (this.service.fault === 'leak' && !probe) this.leaked.push(Buffer.alloc(1 << 19, 1));
     if (this.service.fault === 'errors10' && !probe && url.pathname !== '/metrics') {
       this.count += 1;
       if (this.count % 10 === 0) {
