@@ -72,6 +72,20 @@ Requires=manacore-data.service
 After=manacore-data.service
 """
 
+# The vendor's metadata service tells anyone on the server its user data, and with it the private
+# host key: containers have no business there. The chain is the one that Docker leaves to others.
+_METADATA_SCRIPT = """\
+#!/bin/sh
+set -eu
+rule="DOCKER-USER -d 169.254.169.254 -j REJECT"
+iptables -w -C $rule 2>/dev/null || iptables -w -I $rule
+"""
+
+_METADATA_DROP_IN = """\
+[Service]
+ExecStartPost=/usr/local/sbin/manacore-hide-metadata
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CloudInit:
@@ -127,6 +141,8 @@ class CloudInit:
             _file("/etc/ssh/sshd_config.d/10-manacore.conf", _SSHD.format(user=self.user)),
             _file("/etc/docker/daemon.json", json.dumps(_DAEMON, indent=1)),
             _file("/etc/apt/apt.conf.d/20auto-upgrades", _UPGRADES),
+            _file("/usr/local/sbin/manacore-hide-metadata", _METADATA_SCRIPT, mode="0755"),
+            _file("/etc/systemd/system/docker.service.d/20-metadata.conf", _METADATA_DROP_IN),
         ]
         if self.device:
             script = _VOLUME_SCRIPT.format(device=self.device, root=DATA_ROOT)

@@ -73,6 +73,13 @@ def test_the_data_network_has_no_way_out(remote: Callable[[str], str]) -> None:
     assert remote("docker network inspect data --format '{{.Internal}}'").strip() == "true"
 
 
+def test_no_container_reaches_the_metadata_service(remote: Callable[[str], str]) -> None:
+    # Its answer holds the server's private host key.
+    asked = "docker exec chat-web-blue wget -T 5 -q -O - http://169.254.169.254/ 2>&1 || true"
+    assert "refused" in remote(asked)
+    assert remote("sudo iptables -S DOCKER-USER").count("169.254.169.254") == 1
+
+
 def test_no_password_is_in_a_containers_configuration(remote: Callable[[str], str]) -> None:
     password = remote("sudo cat /srv/manacore/secrets/redis/REDIS_PASSWORD").strip()
     assert len(password) == 40

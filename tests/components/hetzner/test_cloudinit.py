@@ -54,6 +54,13 @@ def test_docker_waits_for_the_data_volume() -> None:
     assert "device=/dev/disk/by-id/scsi-0HC_Volume_5" in script
 
 
+def test_containers_are_kept_from_the_user_data_and_the_host_key_in_it() -> None:
+    script = file("/usr/local/sbin/manacore-hide-metadata") or ""
+    assert "DOCKER-USER -d 169.254.169.254 -j REJECT" in script
+    drop_in = file("/etc/systemd/system/docker.service.d/20-metadata.conf") or ""
+    assert "ExecStartPost=/usr/local/sbin/manacore-hide-metadata" in drop_in
+
+
 def test_a_server_without_a_volume_does_not_wait_for_one() -> None:
     bare = replace(CLOUD_INIT, device=None)
     assert file("/etc/systemd/system/manacore-data.service", bare) is None
