@@ -11,6 +11,7 @@ from ops.images import images
 from ops.outputs import outputs
 from ops.preview import preview
 from ops.release.commands import history, release, retire, rollback
+from ops.release.maintenance import maintenance
 from ops.status import status
 from ops.up import up
 
@@ -27,6 +28,7 @@ for verb in (
     release,
     rollback,
     retire,
+    maintenance,
     history,
     down,
     status,

@@ -40,6 +40,8 @@ class Service:
     container: str
     healthy: bool
     reason: str = ""
+    canary: int | None = None
+    maintenance: str | None = None
 
     def document(self) -> dict[str, object]:
         """The service for programs."""
@@ -53,6 +55,8 @@ class Service:
             "server": self.server,
             "container": self.container,
             **({"reason": self.reason} if self.reason else {}),
+            **({"canary": self.canary} if self.canary else {}),
+            **({"maintenance": self.maintenance} if self.maintenance else {}),
         }
 
 
@@ -103,6 +107,8 @@ def _judged(service: Mapping[str, Any], containers: Mapping[str, Containers]) ->
         container=str(service["container"]),
         healthy=not reason,
         reason=reason,
+        canary=service.get("canary"),
+        maintenance=service.get("maintenance"),
     )
 
 

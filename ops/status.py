@@ -77,5 +77,9 @@ def show(found: Sequence[Service]) -> None:
     for service in found:
         if not service.healthy:
             console.out.print(f"unhealthy: {service.name}: {service.reason}", markup=False)
+        if service.canary:
+            console.out.print(f"canary: {service.name}: {service.canary} %", markup=False)
+        if service.maintenance:
+            console.out.print(f"maintenance: {service.name}: {service.maintenance}", markup=False)
     healthy = sum(service.healthy for service in found)
     console.out.print(f"{healthy}/{len(found)} services healthy")

@@ -6,6 +6,8 @@
       live: blue
       blue: ghcr.io/wuesteon/chat-backend:main-4f1c2ab@sha256:...
       green: ghcr.io/wuesteon/chat-backend:main-0d9e7c1@sha256:...
+      canary: 10              # percent of the clients that get the idle slot; left out: none
+      maintenance: true       # or the text for the page; left out: open
 """
 
 from __future__ import annotations
@@ -14,12 +16,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from catalog.problem import InvalidInputError, Problem, from_validation, suggestion
+from components.edge.gate import MESSAGE_LENGTH, MESSAGE_REFUSED, is_message
 
 
 class Slot(StrEnum):
@@ -41,6 +52,20 @@ _REFERENCE = (
 )
 Image = Annotated[str, Field(pattern=_REFERENCE)]
 
+# What the page says when nobody wrote anything else.
+MESSAGE = "We are working on this service. It will be back shortly."
+
+
+def _plain(message: str) -> str:
+    if not is_message(message):
+        raise ValueError(
+            f"write one line of at most {MESSAGE_LENGTH} characters, without {MESSAGE_REFUSED}"
+        )
+    return message
+
+
+Maintenance = Literal[True] | Annotated[str, AfterValidator(_plain)]
+
 
 class Entry(BaseModel):
     """What one service runs."""
@@ -50,12 +75,24 @@ class Entry(BaseModel):
     live: Slot
     blue: Image | None = None
     green: Image | None = None
+    canary: Annotated[int, Field(ge=1, le=99, strict=True)] | None = None
+    maintenance: Maintenance | None = None
 
     @model_validator(mode="after")
-    def _live_has_an_image(self) -> Entry:
+    def _slots_in_use_have_an_image(self) -> Entry:
         if self.image(self.live) is None:
             raise ValueError(f"the live slot {self.live} has no image")
+        if self.canary and self.image(self.live.other) is None:
+            raise ValueError(
+                f"a canary needs an image in the slot {self.live.other}: "
+                "take `canary` out, or run ./manacore release --canary"
+            )
         return self
+
+    @property
+    def message(self) -> str:
+        """What the maintenance page says; empty when there is none."""
+        return MESSAGE if self.maintenance is True else self.maintenance or ""
 
     def image(self, slot: Slot) -> str | None:
         """The image in a slot; None when the slot is empty."""

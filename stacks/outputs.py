@@ -66,7 +66,8 @@ def _server(settings: Settings, name: str, machine: Machine) -> dict[str, pulumi
 def _service(
     service: Service, settings: Settings, hosts: Hosts, ledger: Ledger
 ) -> dict[str, pulumi.Input[Any]]:
-    slot = ledger[service.name].live.value if service.slots else None
+    entry = ledger[service.name] if service.slots else None
+    slot = entry.live.value if entry else None
     url = hosts.url(service) if service.route else None
     return {
         "name": service.name,
@@ -75,9 +76,9 @@ def _service(
         "server": settings.holder(role_of(service)),
         "container": f"{service.name}-{slot}" if slot else service.name,
         "slot": slot,
-        "image": ledger[service.name].image(ledger[service.name].live)
-        if service.slots
-        else service.image,
+        "image": entry.image(entry.live) if entry else service.image,
+        "canary": entry.canary if entry else None,
+        "maintenance": (entry.message or None) if entry else None,
         "url": url,
         "health_url": f"{url}{service.health}" if url else None,
     }

@@ -30,6 +30,7 @@ from components.monitoring.prometheus import Prometheus, PrometheusArgs, Target
 from stacks.environment import Resolver
 from stacks.hosts import Hosts
 from stacks.ledger import Ledger, Slot
+from stacks.pointing import in_slot, pointers
 from stacks.runtime import runtime
 from stacks.settings import Role, Settings
 from stacks.vault import Vault
@@ -328,11 +329,7 @@ class ServerStack:
                 data=self._folders.path("edge-data"),
                 state=self._folders.path("edge-config"),
                 metrics_address=self.metrics_address,
-                live={
-                    s.name: _in_slot(s, self.inputs.ledger[s.name].live).dial
-                    for s in here
-                    if s.slots
-                },
+                pointers=pointers([s for s in here if s.slots], self.inputs.ledger),
                 upstreams=[r for r in self.services.values() if isinstance(r, SlottedService)],
                 depends_on=self._after(),
             ),
@@ -345,11 +342,7 @@ def _upstream(service: Service) -> Upstream | Slots:
     if not service.slots:
         return Upstream(container=service.name, port=service.port)
     # Both, also while one is empty: what releases change is not in the edge's configuration.
-    return Slots(service=service.name, upstreams=[_in_slot(service, slot) for slot in Slot])
-
-
-def _in_slot(service: Service, slot: Slot) -> Upstream:
-    return Upstream(container=f"{service.name}-{slot}", port=service.port, slot=slot.value)
+    return Slots(service=service.name, upstreams=[in_slot(service, slot) for slot in Slot])
 
 
 METRICS_HERE = f"edge:{METRICS_PORT}"

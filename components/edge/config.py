@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.edge import headers, pages, proxy, requestid
+from components.edge import gate, headers, pages, proxy, requestid
 from components.edge.certificates import Certificates
 from components.edge.logs import logging
 from components.edge.proxy import Timing
-from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Route, Upstream
+from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Route, Slots, Upstream
 
 ADMIN = "unix//run/caddy/admin.sock"
 HEALTH_PORT = 2020
@@ -87,6 +87,7 @@ class EdgeConfig:
             # The redirects are ours: Caddy's would be for every host.
             "automatic_https": {"disable_redirects": True},
             **_LIMITS,
+            **self._named(self.public),
             "routes": [
                 {"handle": requestid.handlers()},
                 *routes,
@@ -102,6 +103,7 @@ class EdgeConfig:
             "listen": [f":{route.port}"],
             "automatic_https": {"disable": True},
             **_LIMITS,
+            **self._named([route]),
             "routes": [
                 {"handle": requestid.handlers()},
                 {"handle": [{"handler": "subroute", "routes": self._service(route, public=False)}]},
@@ -116,11 +118,23 @@ class EdgeConfig:
             {"handler": "encode", "encodings": {"zstd": {}, "gzip": {}}},
         ]
         limit = {"handler": "request_body", "max_size": route.body_limit}
-        routes: list[dict[str, Any]] = [{"handle": [*(outside if public else []), limit]}]
-        routes += [self._by_name(slot) for slot in route.slots]
-        if route.maintenance:
-            return [*routes, *pages.maintenance()]
-        return [*routes, {"handle": [proxy.live(route, self.timing)]}]
+        handlers = [*(outside if public else []), limit]
+        live: dict[str, Any] = {"handle": [proxy.live(route, self.timing)]}
+        if not isinstance(route.upstream, Slots):
+            return [{"handle": handlers}, live]
+        return [
+            {"handle": [*handlers, gate.read(route.upstream)]},
+            *(self._by_name(slot) for slot in route.slots),
+            *gate.routes(route.upstream, public=public),
+            live,
+        ]
+
+    def _named(self, routes: Sequence[Route]) -> dict[str, Any]:
+        named: dict[str, Any] = {}
+        for route in routes:
+            if isinstance(route.upstream, Slots):
+                named |= gate.named(route.upstream, self.timing)
+        return {"named_routes": named}
 
     def _by_name(self, upstream: Upstream) -> dict[str, Any]:
         named = {SLOT_HEADER: [upstream.slot]}

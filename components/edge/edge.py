@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,9 +24,8 @@ _RELOAD = f"docker exec -i edge caddy reload --config - --address {ADMIN}"
 class EdgeArgs:
     """`data` and `state` are folders for certificates and for the last configuration.
 
-    `live` is the address of each service's live slot. `upstreams` are awaited: the pointers flip to
-    containers that are healthy. `metrics_address` publishes the metrics listener there, for a
-    Prometheus on another server.
+    `upstreams` are awaited: the pointers flip to containers that are healthy. `metrics_address`
+    publishes the metrics listener there, for a Prometheus on another server.
     """
 
     host: Host
@@ -35,7 +34,7 @@ class EdgeArgs:
     data: pulumi.Input[str]
     state: pulumi.Input[str]
     metrics_address: str | None
-    live: Mapping[str, str]
+    pointers: Pointers
     upstreams: Sequence[pulumi.Resource]
     depends_on: Sequence[pulumi.Resource] = ()
 
@@ -43,7 +42,7 @@ class EdgeArgs:
 class Edge(Component):
     """Caddy, and the pointers by which a release moves its traffic.
 
-    The configuration is applied by reload, which a release does not need: it has both slots.
+    The configuration is applied by reload, which neither a release nor a gate needs.
     """
 
     token: ClassVar[str] = "manacore:edge:Edge"
@@ -111,7 +110,7 @@ class Edge(Component):
             f"{name}-slots",
             self,
             create=pointers.flip(),
-            stdin=Pointers(dials=args.live).bundle,
+            stdin=args.pointers.bundle,
             depends_on=[folder, *args.upstreams],
         )
         applied = args.host.run(

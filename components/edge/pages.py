@@ -57,19 +57,18 @@ def errors(*, public: bool) -> dict[str, Any]:
     }
 
 
-def maintenance() -> list[dict[str, Any]]:
-    """Routes that answer everything with 503, and when to come back (seconds)."""
-    return _page(
-        "503",
-        "Under maintenance",
-        "We are working on this service. It will be back shortly.",
-        {"Retry-After": [str(MAINTENANCE_SECONDS)]},
-    )
+def retry_after() -> dict[str, Any]:
+    """The handler that says when to come back, in seconds."""
+    seconds = {"Retry-After": [str(MAINTENANCE_SECONDS)]}
+    return {"handler": "headers", "response": {"set": seconds}}
 
 
-def _page(
-    status: str, title: str, text: str, extra: dict[str, list[str]] | None = None
-) -> list[dict[str, Any]]:
+def maintenance(message: str) -> list[dict[str, Any]]:
+    """Routes that answer everything with 503 and a message, or a placeholder of one."""
+    return _page("503", "Under maintenance", message)
+
+
+def _page(status: str, title: str, text: str) -> list[dict[str, Any]]:
     values = {"status": status, "title": title, "text": text, "request_id": requestid.REQUEST_ID}
     data = {"error": {"title": title, "message": text, "request_id": requestid.REQUEST_ID}}
     bodies = [
@@ -87,7 +86,6 @@ def _page(
                         "Content-Type": [kind],
                         "Cache-Control": ["no-store"],
                         "Vary": ["Accept"],
-                        **(extra or {}),
                     },
                     "body": body,
                 }

@@ -1,4 +1,4 @@
-"""Pointers: files on the edge's server, one per service, that name its live slot.
+"""Pointers: files on the edge's server, by service: its live slot, and its gate.
 
 Caddy reads a pointer at each request, so a release moves the traffic without a reload of Caddy,
 which loses requests (docs/adr/0005-flip-by-pointer.md).
@@ -10,21 +10,24 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.docker.files import ROOT
 
 FOLDER = f"{ROOT}/edge-slots"
 MOUNTED = "/etc/edge-slots"
+# No service has a dot in its name.
+_GATE = ".gate"
 
-# Reads {digest, dials} from standard input. The set is complete before the link `live` is moved to
-# it by one rename, so all services flip at once. Killed anywhere, it leaves the old set or the new
-# one live, and the next run ends what it began. The last two sets stay: a reader that has followed
-# the link finds its file. A set that exists is written again: it may have been edited by hand.
+# Reads {digest, files} from standard input. The set is complete before the link `live` is moved to
+# it by one rename, so all services change at once. Killed anywhere, it leaves the old set or the
+# new one live, and the next run ends what it began. The last two sets stay: a reader that has
+# followed the link finds its file. A set that exists is written again: it may have been edited by
+# hand.
 REMOTE_FLIP = """\
 import fcntl, json, os, pathlib, shutil, sys, time
 folder, bundle = pathlib.Path(sys.argv[1]), json.load(sys.stdin)
-digest, dials = bundle["digest"], bundle["dials"]
+digest, files = bundle["digest"], bundle["files"]
 lock = os.open(folder, os.O_RDONLY)
 fcntl.flock(lock, fcntl.LOCK_EX)
 sets, fresh, live = folder / "sets", folder / ".fresh", folder / "live"
@@ -33,9 +36,9 @@ sets.mkdir(exist_ok=True)
 sets.chmod(0o755)
 shutil.rmtree(fresh, ignore_errors=True)
 fresh.mkdir()
-for service, dial in dials.items():
-    with open(fresh / service, "w") as out:
-        out.write(dial)
+for name, text in files.items():
+    with open(fresh / name, "w") as out:
+        out.write(text)
         out.flush()
         os.fchmod(out.fileno(), 0o444)
         os.fsync(out.fileno())
@@ -44,7 +47,7 @@ if chosen.is_dir():
     for file in fresh.iterdir():
         os.replace(file, chosen / file.name)
     for file in chosen.iterdir():
-        if file.name not in dials:
+        if file.name not in files:
             file.unlink()
     fresh.rmdir()
 else:
@@ -64,24 +67,39 @@ for place in sorted(earlier, key=lambda place: place.stat().st_mtime_ns)[:-2]:
 
 @dataclass(frozen=True, kw_only=True)
 class Pointers:
-    """What is live: the address (`<container>:<port>`) of each service with slots."""
+    """What is live: the address (`<container>:<port>`) of each service with slots.
+
+    `gates` are the texts of their gates (`Gate.text`); one that is not named is open.
+    """
 
     dials: Mapping[str, str]
+    gates: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files by name. A gate that is open has one too: Caddy logs what it cannot read."""
+        gates = {f"{name}{_GATE}": self.gates.get(name, "") for name in self.dials}
+        return {**self.dials, **gates}
 
     @property
     def digest(self) -> str:
-        """The name of the set: the same addresses have the same."""
-        return hashlib.sha256(_text(self.dials).encode()).hexdigest()[:16]
+        """The name of the set: the same files have the same."""
+        return hashlib.sha256(_text(self.files).encode()).hexdigest()[:16]
 
     @property
     def bundle(self) -> str:
         """What the remote script reads."""
-        return _text({"digest": self.digest, "dials": dict(self.dials)})
+        return _text({"digest": self.digest, "files": self.files})
 
 
 def placeholder(service: str) -> str:
     """Caddy's placeholder of a service's live address, resolved at each request."""
     return f"{{file.{MOUNTED}/live/{service}}}"
+
+
+def gate(service: str) -> str:
+    """Caddy's placeholder of what stands before the service's live slot."""
+    return placeholder(f"{service}{_GATE}")
 
 
 def flip() -> str:

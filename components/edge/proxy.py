@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from components.edge.routes import Route, Slots, Upstream
@@ -29,47 +28,44 @@ class Timing:
 
 
 def live(route: Route, timing: Timing) -> dict[str, Any]:
-    """The proxy of the live slot, and of the canary's share of requests.
+    """The proxy of the live slot.
 
     A flip is no change here: the address is resolved anew for each request, and for each check.
     """
-    health: dict[str, Any] = {
+    return {
+        **_proxy([route.upstream.dial], timing),
         # Three failures in a row: one slow answer is no reason to refuse everybody. The verdict is
         # on the proxy and not on the slot: after a flip away from a broken one, requests wait for
         # the next check, which is sooner than `Timing.retry` ends.
-        "active": {"uri": route.health, "interval": "5s", "timeout": "5s", "fails": 3}
+        "health_checks": {
+            "active": {"uri": route.health, "interval": "5s", "timeout": "5s", "fails": 3}
+        },
+        "load_balancing": _balancing(timing),
     }
-    balancing: dict[str, Any] = {
-        "try_duration": f"{timing.retry}s",
-        "try_interval": "250ms",
-        "retry_match": [{"method": _RETRIED}],
-    }
-    upstreams: list[Upstream | Slots] = [route.upstream]
-    if route.canary_upstream:
-        upstreams.append(route.canary_upstream)
-        balancing["selection_policy"] = {
-            "policy": "weighted_round_robin",
-            "weights": _weights(route.canary_share),
-        }
-        # Only with somewhere else to go. Caddy counts a caller's broken upload as a failure of the
-        # upstream: three of them would take the only one away from everybody.
-        health["passive"] = {"fail_duration": "10s", "max_fails": 3}
+
+
+def canary(dial: str, slots: Slots, timing: Timing) -> dict[str, Any]:
+    """The proxy of a canary at the address `dial`; where it is down, of the live slot.
+
+    The first failure sends the next attempt, and all for a moment, to the live slot. Caddy counts
+    a caller's broken upload as a failure too: that costs nobody more than this moment.
+    """
     return {
-        **_proxy(upstreams, timing),
-        "health_checks": health,
-        "load_balancing": balancing,
+        **_proxy([dial, slots.dial], timing),
+        "health_checks": {"passive": {"fail_duration": "2s", "max_fails": 1}},
+        "load_balancing": {**_balancing(timing), "selection_policy": {"policy": "first"}},
     }
 
 
 def direct(upstream: Upstream, timing: Timing) -> dict[str, Any]:
     """The proxy of one container as it is: for a smoke test, which is not to be helped."""
-    return _proxy([upstream], timing)
+    return _proxy([upstream.dial], timing)
 
 
-def _proxy(upstreams: Sequence[Upstream | Slots], timing: Timing) -> dict[str, Any]:
+def _proxy(dials: Sequence[str], timing: Timing) -> dict[str, Any]:
     return {
         "handler": "reverse_proxy",
-        "upstreams": [{"dial": upstream.dial} for upstream in upstreams],
+        "upstreams": [{"dial": dial} for dial in dials],
         # WebSockets outlive a reload for so long. At a flip they stay with their container.
         "stream_close_delay": f"{timing.drain}s",
         "transport": {
@@ -82,8 +78,9 @@ def _proxy(upstreams: Sequence[Upstream | Slots], timing: Timing) -> dict[str, A
     }
 
 
-def _weights(share: float) -> list[int]:
-    """The smallest whole weights of live and canary, to a percent: requests alternate soonest."""
-    percent = max(1, round(share * 100))
-    canary = Fraction(percent, 100)
-    return [canary.denominator - canary.numerator, canary.numerator]
+def _balancing(timing: Timing) -> dict[str, Any]:
+    return {
+        "try_duration": f"{timing.retry}s",
+        "try_interval": "250ms",
+        "retry_match": [{"method": _RETRIED}],
+    }

@@ -54,36 +54,18 @@ class Slots:
 class Route:
     """A service behind the edge. `health` is the path that the active checks ask.
 
-    Private callers reach a slot directly when they name it in `X-Manacore-Slot`. `canary_share`
-    (0 to 1) of all other requests go to the slot `canary`, whichever is live. `maintenance` answers
-    503 in place of the live slot; either slot stays reachable by name. `body_limit` is in bytes.
-
-    Raises `ValueError` for a share outside 0 to 1, or one for a slot that there is not.
+    Private callers reach a slot directly when they name it in `X-Manacore-Slot`, whatever the
+    gate. `body_limit` is in bytes.
     """
 
     upstream: Upstream | Slots
     health: str
-    canary: str = ""
-    canary_share: float = 0.0
-    maintenance: bool = False
     body_limit: int = BODY_LIMIT
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.canary_share <= 1:
-            raise ValueError(f"{self.upstream.dial}: canary_share is not within 0 and 1")
-        if self.canary_share and self.canary_upstream is None:
-            raise ValueError(f"{self.upstream.dial}: a canary needs a slot, not '{self.canary}'")
 
     @property
     def slots(self) -> Sequence[Upstream]:
         """The slots that can be reached by name; none for a service without any."""
         return self.upstream.upstreams if isinstance(self.upstream, Slots) else ()
-
-    @property
-    def canary_upstream(self) -> Upstream | None:
-        """The canary's container, if a share of the requests is to go there."""
-        named = (u for u in self.slots if u.slot == self.canary)
-        return next(named, None) if self.canary_share else None
 
 
 @dataclass(frozen=True, kw_only=True)

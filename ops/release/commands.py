@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from localcloud.home import Home
-from ops import console, converge, lock
-from ops.failures import OpsError, told
+from ops import console
+from ops.failures import InvalidInput, OpsError, told
 from ops.options import AsJson, Local, Stack
 from ops.release import change as changes
 from ops.release import history as histories
 from ops.release import ledger as ledgers
 from ops.release import pruning, recovery
 from ops.release import receipt as receipts
+from ops.release.canary import Trial
 from ops.release.change import Change
 from ops.release.conduct import Conductor, Options
+from ops.release.opened import opened
 from ops.release.receipt import Outcome, Receipt, Receipts
 from ops.release.site import Site
-from ops.target import Target
 from stacks.ledger import Ledger
 
 KEPT = timedelta(hours=1)
@@ -34,11 +32,18 @@ Manifest = Annotated[Path | None, typer.Option(help="YAML or JSON file: service:
 Window = Annotated[float, typer.Option("--watch", min=0, help="Watch window in seconds; 0: none.")]
 Probe = Annotated[bool, typer.Option(help="Send requests through the edge while it happens.")]
 Migrate = Annotated[bool, typer.Option(help="Run the services' migrations before the switch.")]
+Percent = Annotated[
+    int | None,
+    typer.Option("--canary", min=1, max=99, help="Percent of the clients that get them first."),
+]
+CanarySeconds = Annotated[
+    float, typer.Option(min=1, help="How long the canary is watched before all get them.")
+]
 Undone = Annotated[list[str] | None, typer.Argument(help="Only these services.")]
 Named = Annotated[str | None, typer.Option("--release", help="Id of the release to undo.")]
 
 
-def release(
+def release(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
     services: Services = None,
     manifest: Manifest = None,
     stack: Stack = "staging",
@@ -47,14 +52,22 @@ def release(
     watch: Window = 300,
     probe: Probe = True,
     migrate: Migrate = True,
+    canary: Percent = None,
+    canary_seconds: CanarySeconds = 120,
 ) -> None:
-    """Put new versions live: idle slots, smoke tests, migrations, one flip, a watch window."""
+    """Put new versions live: idle slots, smoke tests, migrations, one flip, a watch window.
+
+    With --canary a share of the clients gets them first.
+    """
     with told():
+        trial = Trial(percent=canary, seconds=canary_seconds) if canary else None
         listed = changes.manifest(manifest) if manifest else {}
         tags = changes.requested(services or [], listed)
-        with _site(stack, local=local, what="a release") as site:
+        with opened(stack, local=local, what="a release") as site:
             change = changes.pinned(site.ledger, site.order, tags, site.digests)
-            options = Options(watch=watch, probe=probe, migrate=migrate)
+            if trial:
+                _refuse_closed(change)
+            options = Options(watch=watch, probe=probe, migrate=migrate, canary=trial)
             done = Conductor(site, options).release(change)
     _show(done, as_json=as_json)
     if done.outcome is not Outcome.RELEASED or (done.prober and done.prober.failed):
@@ -69,7 +82,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Put the former versions live again: of the last release, a named one, or single services."""
-    with told(), _site(stack, local=local, what="a rollback") as site:
+    with told(), opened(stack, local=local, what="a rollback") as site:
         undone = _to_undo(site, services or [], release_id)
         done = Conductor(site, Options()).rollback(undone)
     _show(done, as_json=as_json)
@@ -99,7 +112,7 @@ def retire(
     disk: Annotated[float, typer.Option(help="GB that images may take on a server.")] = 20,
 ) -> None:
     """Stop idle slots replaced more than an hour ago, and remove images beyond the disk budget."""
-    with told(), _site(stack, local=local, what="retiring old slots") as site:
+    with told(), opened(stack, local=local, what="retiring old slots") as site:
         oldest = datetime.now(UTC) - (timedelta() if now else KEPT)
         found = receipts.read_all(recovery.RECEIPTS, stack)
         recent = {
@@ -112,7 +125,7 @@ def retire(
         idle = {
             service: entry.live.other
             for service, entry in ledger.entries.items()
-            if entry.image(entry.live.other) and service not in recent
+            if entry.image(entry.live.other) and service not in recent and not entry.canary
         }
         if idle:
             site.apply(ledgers.retired(ledger, idle), "retire")
@@ -133,26 +146,6 @@ def _prune(site: Site, found: Receipts, gigabytes: float) -> None:
         console.note(f"{server.name}: {len(done.remove)} images removed ({sizes})")
         if done.shortfall:
             console.note(f"  {done.shortfall}")
-
-
-@contextmanager
-def _site(stack: str, *, local: bool, what: str) -> Generator[Site]:
-    """The stack, locked and put right after whatever was killed before."""
-    target = Target.of(stack, local=local)
-    with lock.held(Home.from_environment().root / "locks", stack, what):
-        site = Site.open(target)
-        converge.recover(site.stack, target)
-        recovery.mend(stack)
-        if recovery.is_unsettled(recovery.RECEIPTS, stack):
-            site.apply(site.ledger, "recover")
-        try:
-            yield site
-        except BaseException:
-            # Also Ctrl-C: the receipt says what is live, and no new slot stays in the ledger.
-            # A disk that is full must not hide the error; then the next command does it.
-            with suppress(OSError):
-                recovery.mend(stack)
-            raise
 
 
 def _to_undo(site: Site, services: list[str], release_id: str | None) -> Change:
@@ -185,6 +178,17 @@ def _to_undo(site: Site, services: list[str], release_id: str | None) -> Change:
         )
     order = {name: images[name] for name in site.order if name in images}
     return Change(ledger=ledger, images=order)
+
+
+def _refuse_closed(change: Change) -> None:
+    closed = [service for service in change.images if change.ledger[service].maintenance]
+    if closed:
+        raise InvalidInput(
+            [
+                f"{service}: is under maintenance: a canary would have no clients"
+                for service in closed
+            ]
+        )
 
 
 def _refuse_replaced(ledger: Ledger, found: list[Receipt], services: list[str]) -> None:

@@ -12,10 +12,11 @@ from ops import console
 from ops.failures import OpsError
 from ops.release import ledger as ledgers
 from ops.release import recovery, waves
+from ops.release.canary import Trial
 from ops.release.change import Change
 from ops.release.observer import Observer
 from ops.release.prober import Prober
-from ops.release.receipt import Outcome, Receipt, Watch
+from ops.release.receipt import Canary, Outcome, Receipt, Watch
 from ops.release.recorder import Recorder
 from ops.release.recovery import START_EARLIER
 from ops.release.site import Site
@@ -31,6 +32,7 @@ class Options:
     watch: float = 300
     probe: bool = True
     migrate: bool = True
+    canary: Trial | None = None
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Conductor:
     site: Site
     options: Options
     _watched: Watch | None = field(default=None, init=False)
+    _canary: Canary | None = field(default=None, init=False)
 
     def release(self, change: Change) -> Receipt:
         """Put the change live; the receipt says how it went.
@@ -55,7 +58,9 @@ class Conductor:
         with prober or nullcontext():
             outcome, reason = self._carried_out(change, planned, recorder, prober)
         report = prober.report() if prober else None
-        return recorder.write(outcome, reason=reason, watch=self._watched, prober=report)
+        return recorder.write(
+            outcome, reason=reason, canary=self._canary, watch=self._watched, prober=report
+        )
 
     def rollback(self, change: Change) -> Receipt:
         """Put earlier images live again: by the flip alone where their slots are still warm.
@@ -130,6 +135,12 @@ class Conductor:
     ) -> Ledger:
         """The ledger with the new slots, which are healthy."""
         ledger = change.ledger
+        canaries = [service for service in change.images if ledger[service].canary]
+        if canaries:
+            # Nobody is to be on a slot that gets another image.
+            with recorder.step("end the earlier canary"):
+                ledger = ledgers.shared(ledger, canaries, None)
+                self.site.apply(ledger, "canary")
         for number, wave in enumerate(planned, 1):
             of = f" {number} of {len(planned)}" if len(planned) > 1 else ""
             with recorder.step(f"{what}{of}"):
@@ -156,6 +167,14 @@ class Conductor:
             observer.baseline()
         except Exception as error:
             return self._given_up(change, change.slots, recorder, _reason(error))
+        if self.options.canary:
+            try:
+                self._canary = self.options.canary.run(self.site, ledger, observer, recorder)
+            except Exception as error:
+                reason = f"{_reason(error)}; the next up takes the canary's share back"
+                return Outcome.FAILED, reason
+            if self._canary.breaches:
+                return Outcome.ROLLED_BACK, self._canary.breaches[0]
         live = ledgers.flipped(ledger, change.slots)
         flipped: float | None = None
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from stacks.ledger import Entry, Ledger, Slot
@@ -16,37 +17,52 @@ _HEADER = """\
 
 
 def prepared(ledger: Ledger, images: Mapping[str, str]) -> Ledger:
-    """The ledger with these images in the idle slots of their services."""
-    changed = {
-        service: _with(ledger[service], ledger[service].live.other, image)
-        for service, image in images.items()
-    }
-    return Ledger({**ledger.entries, **changed})
+    """The ledger with these images in the idle slots of their services, which get no share."""
+    return _changed(
+        ledger,
+        {
+            service: {ledger[service].live.other.value: image, "canary": None}
+            for service, image in images.items()
+        },
+    )
 
 
 def flipped(ledger: Ledger, services: Mapping[str, Slot]) -> Ledger:
-    """The ledger in which these slots are live."""
-    changed = {
-        service: Entry(live=slot, blue=ledger[service].blue, green=ledger[service].green)
-        for service, slot in services.items()
-    }
-    return Ledger({**ledger.entries, **changed})
+    """The ledger in which these slots are live, for everybody."""
+    return _changed(
+        ledger, {service: {"live": slot, "canary": None} for service, slot in services.items()}
+    )
 
 
 def retired(ledger: Ledger, services: Mapping[str, Slot]) -> Ledger:
     """The ledger in which these slots are empty; a slot that is live stays."""
+    return _changed(
+        ledger,
+        {
+            service: {slot.value: None, "canary": None}
+            for service, slot in services.items()
+            if ledger[service].live is not slot
+        },
+    )
+
+
+def shared(ledger: Ledger, services: Iterable[str], percent: int | None) -> Ledger:
+    """The ledger in which the idle slots of services get so many percent; None: no share."""
+    return _changed(ledger, {service: {"canary": percent} for service in services})
+
+
+def maintained(ledger: Ledger, services: Iterable[str], message: str | bool) -> Ledger:
+    """The ledger in which services are under maintenance, with this message; False: open."""
+    return _changed(ledger, {service: {"maintenance": message or None} for service in services})
+
+
+def _changed(ledger: Ledger, changes: Mapping[str, Mapping[str, object]]) -> Ledger:
+    # Validated, so that no change writes a ledger that the program refuses.
     changed = {
-        service: _with(ledger[service], slot, None)
-        for service, slot in services.items()
-        if ledger[service].live is not slot
+        service: Entry.model_validate({**ledger[service].model_dump(), **change})
+        for service, change in changes.items()
     }
     return Ledger({**ledger.entries, **changed})
-
-
-def _with(entry: Entry, slot: Slot, image: str | None) -> Entry:
-    blue = image if slot is Slot.BLUE else entry.blue
-    green = image if slot is Slot.GREEN else entry.green
-    return Entry(live=entry.live, blue=blue, green=green)
 
 
 def write(file: Path, ledger: Ledger) -> None:
@@ -58,6 +74,10 @@ def write(file: Path, ledger: Ledger) -> None:
     for name, entry in ledger.entries.items():
         lines.append(f"{name}:\n  live: {entry.live}\n")
         lines[-1] += "".join(f"  {slot}: {entry.image(slot)}\n" for slot in entry.filled)
+        lines[-1] += f"  canary: {entry.canary}\n" if entry.canary else ""
+        if entry.maintenance:
+            # JSON's texts are YAML's too.
+            lines[-1] += f"  maintenance: {json.dumps(entry.maintenance, ensure_ascii=False)}\n"
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(3)}")
     try:
         with temporary.open("w", encoding="utf-8") as stream:

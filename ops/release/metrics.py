@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from components.edge.gate import CANARY_LABEL, MAINTENANCE_LABEL
 from ops.failures import OpsError
 
 _DURATIONS = "caddy_http_request_duration_seconds"
@@ -82,6 +83,10 @@ class Traffic:
         """Both together."""
         return total((self, other))
 
+    def __sub__(self, part: Traffic) -> Traffic:
+        """The rest without a part of it."""
+        return _minus(self, part)
+
 
 def total(traffic: Iterable[Traffic]) -> Traffic:
     """All of them together."""
@@ -106,21 +111,25 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """What the counters say at one moment, from when on they count (`loaded`, Unix seconds)."""
+    """What the counters say at one moment, from when on they count (`loaded`, Unix seconds).
+
+    `canaries` is the part of `sources` that went to a canary.
+    """
 
     loaded: float | None
     sources: Mapping[Source, Traffic]
+    canaries: Mapping[Source, Traffic] = field(default_factory=dict["Source", Traffic])
 
     def of(self, host: str | None = None, *, server: str | None = None) -> Traffic:
         """The requests of a host, of a server, or of both; all of them when neither is given.
 
         A host whose routes are not terminal counts a request once for each route that it passes.
         """
-        return total(
-            traffic
-            for source, traffic in self.sources.items()
-            if host in (None, source.host) and server in (None, source.server)
-        )
+        return _of(self.sources, host, server)
+
+    def of_canary(self, host: str | None = None, *, server: str | None = None) -> Traffic:
+        """The part of `of` that went to a canary."""
+        return _of(self.canaries, host, server)
 
     def since(self, earlier: Snapshot) -> Snapshot:
         """What was counted after `earlier`.
@@ -132,10 +141,8 @@ class Snapshot:
             return self
         return Snapshot(
             loaded=self.loaded,
-            sources={
-                source: _minus(traffic, earlier.sources.get(source, Traffic()))
-                for source, traffic in self.sources.items()
-            },
+            sources=_since(self.sources, earlier.sources),
+            canaries=_since(self.canaries, earlier.canaries),
         )
 
     def _began_after(self, earlier: Snapshot) -> bool:
@@ -159,16 +166,20 @@ def read(text: str) -> Snapshot:
     try:
         families = list(text_string_to_metric_families("\n".join(lines) + "\n"))
         loaded = [s.value for f in families if f.name == _LOADED for s in f.samples]
-        sources = _sources(f for f in families if f.name == _DURATIONS)
+        sources, canaries = _sources(f for f in families if f.name == _DURATIONS)
     except (ValueError, KeyError) as error:
         raise MetricsError(
             message=f"The edge's metrics cannot be read: {error}",
             details=("Is `per_host` of the edge's metrics on, and is it Caddy that answers?",),
         ) from error
-    return Snapshot(loaded=loaded[0] if loaded else None, sources=sources)
+    return Snapshot(loaded=loaded[0] if loaded else None, sources=sources, canaries=canaries)
 
 
-def _sources(families: Iterable[Metric]) -> dict[Source, Traffic]:
+_Sources = dict[Source, Traffic]
+
+
+def _sources(families: Iterable[Metric]) -> tuple[_Sources, _Sources]:
+    """All traffic but what maintenance answered, and the canaries' part of it."""
     # Buckets are cumulative per series; a series is one set of all labels but the bound.
     series: dict[tuple[Source, str, str], dict[str, dict[float, int]]] = {}
     for sample in (sample for family in families for sample in family.samples):
@@ -179,18 +190,41 @@ def _sources(families: Iterable[Metric]) -> dict[Source, Traffic]:
         key = (source, labels["code"], labels.get("method", ""))
         handlers = series.setdefault(key, {})
         handlers.setdefault(labels.get("handler", ""), {})[float(labels["le"])] = int(sample.value)
-    found: dict[Source, Traffic] = {}
+    found: _Sources = {}
+    canaries: _Sources = {}
     for (source, code, method), handlers in series.items():
-        # Each handler that a request passes counts it; the outermost one has them all.
-        durations = max(map(_each_once, handlers.values()), key=lambda each: sum(each.values()))
-        count = sum(durations.values())
-        failed = count if code.startswith("5") else 0
-        if method in _WITH_BODY:
-            counted = Traffic(failed=failed, uploads=count)
-        else:
-            counted = Traffic(failed=failed, durations=durations)
+        # Each route that a request passes counts it; the outermost one has them all.
+        each = {handler: _each_once(counts) for handler, counts in handlers.items()}
+        outermost = max(each.values(), key=lambda durations: sum(durations.values()))
+        counted = _counted(outermost, code, method)
+        if closed := each.get(MAINTENANCE_LABEL):
+            # That a service is closed says nothing of its slots.
+            counted = _minus(counted, _counted(closed, code, method))
         found[source] = found.get(source, Traffic()) + counted
-    return found
+        if canary := each.get(CANARY_LABEL):
+            part = _counted(canary, code, method)
+            canaries[source] = canaries.get(source, Traffic()) + part
+    return found, canaries
+
+
+def _counted(durations: Mapping[float, int], code: str, method: str) -> Traffic:
+    count = sum(durations.values())
+    failed = count if code.startswith("5") else 0
+    if method in _WITH_BODY:
+        return Traffic(failed=failed, uploads=count)
+    return Traffic(failed=failed, durations=durations)
+
+
+def _of(sources: Mapping[Source, Traffic], host: str | None, server: str | None) -> Traffic:
+    return total(
+        traffic
+        for source, traffic in sources.items()
+        if host in (None, source.host) and server in (None, source.server)
+    )
+
+
+def _since(now: Mapping[Source, Traffic], before: Mapping[Source, Traffic]) -> _Sources:
+    return {source: _minus(one, before.get(source, Traffic())) for source, one in now.items()}
 
 
 def _each_once(cumulative: Mapping[float, int]) -> dict[float, int]:

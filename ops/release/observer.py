@@ -38,19 +38,22 @@ class Observer:
             self._last[server.name] = snapshot
             for service in services:
                 self._before[service] = Before(
-                    traffic=self._traffic(snapshot, service),
+                    traffic=self._shares(snapshot, service)[1],
                     container=watch.container(there.get(self._container(service))),
                 )
 
-    def watch(self, rules: Rules) -> Watch:
-        """Watch from now on until the window is over or something breaks it."""
+    def watch(self, rules: Rules, *, canary: bool = False) -> Watch:
+        """Watch from now on until the window is over or something breaks it.
+
+        With `canary` the new slots have their share, and the old ones all else, beside them.
+        """
         now, begun, told = watch.start(self._before, rules), time.monotonic(), 0.0
         # What the old slots answered until the flip is not the new ones' traffic.
-        self._sights()
+        self._sights(canary=canary)
         while now.outcome is watch.Outcome.WATCHING:
             elapsed = time.monotonic() - begun
             time.sleep(max(0.0, min(LOOK_SECONDS, rules.window - elapsed)))
-            sights = self._sights()
+            sights = self._sights(canary=canary)
             elapsed = time.monotonic() - begun
             now = now.after(elapsed, sights)
             if elapsed - told >= _TELL_SECONDS or now.outcome is not watch.Outcome.WATCHING:
@@ -60,7 +63,7 @@ class Observer:
                     console.note("    " + "  ".join(row))
         return now
 
-    def _sights(self) -> dict[str, Sight]:
+    def _sights(self, *, canary: bool) -> dict[str, Sight]:
         """What is there now. A server that cannot be asked has seen nothing, and is no breach."""
         sights: dict[str, Sight] = {}
         for server, services in self._servers():
@@ -74,8 +77,10 @@ class Observer:
             since = snapshot.since(self._last[server.name])
             self._last[server.name] = snapshot
             for service in services:
+                share, rest = self._shares(since, service)
                 sights[service] = Sight(
-                    traffic=self._traffic(since, service),
+                    traffic=share if canary else rest,
+                    beside=rest if canary else Traffic(),
                     container=watch.container(there.get(self._container(service))),
                 )
         return sights
@@ -87,8 +92,14 @@ class Observer:
     def _container(self, service: str) -> str:
         return f"{service}-{self.change.slots[service]}"
 
-    def _traffic(self, snapshot: Snapshot, service: str) -> Traffic:
-        """Public requests and those of other services, which come in on a port of the edge."""
-        inside = snapshot.of(server=f"internal-{self.site.catalog[service].port}")
-        host = self.site.host_of(service)
-        return inside + snapshot.of(host, server="public") if host else inside
+    def _shares(self, snapshot: Snapshot, service: str) -> tuple[Traffic, Traffic]:
+        """The requests of a canary, and of the live slot.
+
+        Public ones, and those of other services, which come in on a port of the edge.
+        """
+        inside, host = f"internal-{self.site.catalog[service].port}", self.site.host_of(service)
+        canary, whole = snapshot.of_canary(server=inside), snapshot.of(server=inside)
+        if host:
+            canary += snapshot.of_canary(host, server="public")
+            whole += snapshot.of(host, server="public")
+        return canary, whole - canary

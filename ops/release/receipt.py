@@ -92,6 +92,30 @@ class Watch(_Model):
     rolled_back_seconds: Seconds | None = None
 
 
+class Figures(_Model):
+    """Requests that a slot answered; p95 in milliseconds, None without requests."""
+
+    requests: int
+    failed: int
+    p95_ms: float | None
+
+
+class Canary(_Model):
+    """The time before the switch in which the new slots had `percent` of the clients.
+
+    `seconds` were asked for. `breaches` says in words what was seen; then the share was taken
+    back within `taken_back_seconds`. The figures are by service, of the new and the live slot.
+    """
+
+    percent: Annotated[int, Field(ge=1, le=99)]
+    seconds: Seconds
+    breaches: tuple[str, ...] = ()
+    detected_seconds: Seconds | None = None
+    taken_back_seconds: Seconds | None = None
+    new: dict[str, Figures] = Field(default_factory=dict[str, Figures])
+    live: dict[str, Figures] = Field(default_factory=dict[str, Figures])
+
+
 class Receipt(_Model):
     """What a release or a rollback did."""
 
@@ -106,6 +130,7 @@ class Receipt(_Model):
     services: tuple[ServiceChange, ...]
     plan_hash: str
     steps: tuple[Step, ...] = ()
+    canary: Canary | None = None
     watch: Watch | None = None
     prober: ProbeReport | None = None
 
@@ -182,6 +207,8 @@ def summary(receipt: Receipt) -> list[str]:
     ]
     lines += [_change(change) for change in receipt.services]
     lines += [f"{step.name}: {step.outcome}, {step.seconds:.1f} s" for step in receipt.steps]
+    if receipt.canary:
+        lines += _canary(receipt.canary)
     if receipt.watch:
         lines += _watch(receipt.watch)
     if receipt.prober:
@@ -205,6 +232,26 @@ def _tag(image: str | None) -> str:
     if image is None:
         return "nothing"
     return image.partition("@")[0].rpartition("/")[2].rpartition(":")[2]
+
+
+def _canary(canary: Canary) -> list[str]:
+    lines = [
+        f"canary of {canary.percent} %, {canary.seconds:.0f} s: "
+        + ("breached" if canary.breaches else "no breach")
+    ]
+    lines += [
+        f"canary: {service}: {_figures(new)}; live: {_figures(canary.live[service])}"
+        for service, new in canary.new.items()
+    ]
+    lines += [f"canary: {breach}" for breach in canary.breaches]
+    if canary.taken_back_seconds is not None:
+        lines.append(f"share taken back within {canary.taken_back_seconds:.1f} s")
+    return lines
+
+
+def _figures(figures: Figures) -> str:
+    p95 = "-" if figures.p95_ms is None else f"{figures.p95_ms:.0f} ms"
+    return f"{figures.requests} requests, {figures.failed} failed, p95 {p95}"
 
 
 def _watch(watch: Watch) -> list[str]:

@@ -14,7 +14,7 @@ from ops import console
 from ops.failures import OpsError
 from ops.release import receipt
 from ops.release.probe_report import ProbeReport
-from ops.release.receipt import Outcome, Receipt, ServiceChange, Step, Watch
+from ops.release.receipt import Canary, Outcome, Receipt, ServiceChange, Step, Watch
 
 
 @dataclass(kw_only=True)
@@ -64,6 +64,7 @@ class Recorder:
         outcome: Outcome,
         *,
         reason: str = "",
+        canary: Canary | None = None,
         watch: Watch | None = None,
         prober: ProbeReport | None = None,
     ) -> Receipt:
@@ -80,6 +81,7 @@ class Recorder:
             services=tuple(self.services),
             plan_hash=self.plan_hash,
             steps=tuple(self.steps),
+            canary=canary,
             watch=watch,
             prober=prober,
         )

@@ -129,9 +129,11 @@ class Site:
     def probes(self, services: Iterable[str]) -> list[Probed]:
         """What the prober asks during a release: the public hosts of these services."""
         found: list[Probed] = []
+        ledger = self.ledger
         for service in services:
             host = self.host_of(service)
-            if host is None:
+            # Under maintenance every answer is 503, which is meant.
+            if host is None or ledger[service].maintenance:
                 continue
             entry = self.catalog[service]
             found.append(

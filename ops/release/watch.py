@@ -31,6 +31,7 @@ class Rules:
     times_before: float = 2
     # Caches and connections are cold right after a flip: the first requests say nothing of p95.
     warm_up: float = 10
+    since: str = "the flip"
 
 
 class Fault(StrEnum):
@@ -95,10 +96,12 @@ class Before:
 class Sight:
     """One look at a service: its traffic since the look before, and its container.
 
-    A container of None could not be asked, which is no fault of the service.
+    `beside` is the old slot's traffic in the same time, while a new one has only a share. A
+    container of None could not be asked, which is no fault of the service.
     """
 
     traffic: Traffic = field(default_factory=Traffic)
+    beside: Traffic = field(default_factory=Traffic)
     container: Container | None = None
 
 
@@ -111,12 +114,13 @@ class Breach:
     seen: str
     limit: str
     at_seconds: float
+    since: str = "the flip"
 
     def __str__(self) -> str:
         """The line that a person reads."""
         return (
             f"{self.service}: {self.what}: {self.seen} (limit: {self.limit}), "
-            f"{self.at_seconds:.0f} s after the flip"
+            f"{self.at_seconds:.0f} s after {self.since}"
         )
 
 
@@ -125,8 +129,21 @@ class _Watched:
     before: Before
     # Begin and end of each look's time, and what was counted in it.
     looks: tuple[tuple[float, float, Traffic], ...] = ()
+    beside: Traffic = field(default_factory=Traffic)
     container: Container
     seen_at: float = 0
+
+    def measure(self, rules: Rules) -> Traffic:
+        """What the new slot is compared with: the old one beside it, when that was asked enough.
+
+        What harms both, such as a slow database, is then no fault of the new one.
+        """
+        return self.beside if self.beside.timed >= rules.least_requests else self.before.traffic
+
+    @property
+    def all(self) -> Traffic:
+        """The traffic of all looks."""
+        return total(traffic for _, _, traffic in self.looks)
 
     def judged(self, now: float, rules: Rules, *, begin: float = 0) -> tuple[Traffic, float]:
         """The traffic that is judged, not older than `begin`, and the seconds it took."""
@@ -181,10 +198,17 @@ class Watch:
             for name, watched in self._services.items()
         }
         breaches = tuple(
-            Breach(service=name, what=what, seen=seen, limit=limit, at_seconds=at_seconds)
+            Breach(
+                service=name,
+                what=what,
+                seen=seen,
+                limit=limit,
+                at_seconds=at_seconds,
+                since=self.rules.since,
+            )
             for name, watched in services.items()
             for what, seen, limit in (
-                *_container_faults(watched),
+                *_container_faults(watched, self.rules),
                 *_error_fault(watched, at_seconds, self.rules),
                 *_latency_fault(watched, at_seconds, self.rules),
             )
@@ -193,10 +217,17 @@ class Watch:
 
     def _looked(self, watched: _Watched, at_seconds: float, sight: Sight) -> _Watched:
         look = (self.at_seconds, at_seconds, sight.traffic)
-        watched = replace(watched, looks=(*watched.looks, look))
+        watched = replace(
+            watched, looks=(*watched.looks, look), beside=watched.beside + sight.beside
+        )
         if sight.container is None:
             return watched
         return replace(watched, container=sight.container, seen_at=at_seconds)
+
+    @property
+    def figures(self) -> dict[str, tuple[Traffic, Traffic]]:
+        """The traffic of each service's new slot, and of the old one beside it, since the start."""
+        return {name: (watched.all, watched.beside) for name, watched in self._services.items()}
 
     @property
     def rows(self) -> tuple[tuple[str, ...], ...]:
@@ -225,7 +256,7 @@ def start(before: Mapping[str, Before], rules: Rules | None = None) -> Watch:
 _Finding = tuple[Fault, str, str]
 
 
-def _container_faults(watched: _Watched) -> list[_Finding]:
+def _container_faults(watched: _Watched, rules: Rules) -> list[_Finding]:
     first, now = watched.before.container, watched.container
     found: list[_Finding] = []
     if now.oom_killed and not first.oom_killed:
@@ -234,7 +265,7 @@ def _container_faults(watched: _Watched) -> list[_Finding]:
         found.append((Fault.STOPPED, f"not running (exit code {now.exit_code})", "running"))
     restarts = now.restarts - first.restarts
     if restarts > 0:
-        found.append((Fault.RESTARTED, f"restarts since the flip: {restarts}", "none"))
+        found.append((Fault.RESTARTED, f"restarts since {rules.since}: {restarts}", "none"))
     elif now.running and first.started and now.started != first.started:
         found.append((Fault.RESTARTED, f"started again at {now.started}", "none"))
     if now.health == "unhealthy":
@@ -244,7 +275,7 @@ def _container_faults(watched: _Watched) -> list[_Finding]:
 
 def _error_fault(watched: _Watched, at_seconds: float, rules: Rules) -> list[_Finding]:
     now, seconds = watched.judged(at_seconds, rules)
-    rate, limit = now.error_rate, _error_limit(watched.before.traffic, rules)
+    rate, limit = now.error_rate, _error_limit(watched.measure(rules), rules)
     if rate is None or now.requests < rules.least_requests or rate <= limit:
         return []
     seen = f"{_percent(rate)}, {now.failed} of {now.requests} requests in {seconds:.0f} s"
@@ -252,7 +283,7 @@ def _error_fault(watched: _Watched, at_seconds: float, rules: Rules) -> list[_Fi
 
 
 def _latency_fault(watched: _Watched, at_seconds: float, rules: Rules) -> list[_Finding]:
-    before = watched.before.traffic
+    before = watched.measure(rules)
     now, seconds = watched.judged(at_seconds, rules, begin=rules.warm_up)
     if now.p95 is None or before.p95 is None:
         return []

@@ -27,7 +27,7 @@ def with_live(loaded: Loaded, live: Slot) -> Recorder:
 
 
 def pointers(recorder: Recorder) -> dict[str, str]:
-    return json.loads(recorder.one(COMMAND, "main-edge-slots").inputs["stdin"])["dials"]
+    return json.loads(recorder.one(COMMAND, "main-edge-slots").inputs["stdin"])["files"]
 
 
 @pytest.mark.parametrize("stack", ["staging", "production"])
@@ -37,9 +37,33 @@ def test_a_flip_of_all_services_changes_the_pointers_and_nothing_else(stack: str
     before, after = ({(r.token, r.name): r.inputs for r in p.resources} for p in (blue, green))
     assert before.keys() == after.keys()
     assert [key for key in before if before[key] != after[key]] == [(COMMAND, "main-edge-slots")]
-    assert {dial.partition(":")[0] for dial in pointers(green).values()} == {
+    assert {dial.partition(":")[0] for dial in pointers(green).values() if dial} == {
         f"{service.name}-green" for service in load_catalog().slotted
     }
+
+
+@pytest.mark.parametrize("stack", ["staging", "production"])
+def test_canaries_and_maintenance_change_the_pointers_and_nothing_else(stack: str) -> None:
+    loaded = load(stack, raw(stack))
+    plain = with_live(loaded, Slot.BLUE)
+    entries = {
+        name: Entry(
+            live=Slot.BLUE,
+            blue=entry.image(entry.live),
+            green=entry.image(entry.live),
+            canary=10,
+            maintenance="Back at six." if name == "chat-web" else None,
+        )
+        for name, entry in loaded.ledger.entries.items()
+    }
+    gated = plan_of(replace(loaded, ledger=Ledger(entries)))[0]
+    before, after = ({(r.token, r.name): r.inputs for r in p.resources} for p in (plain, gated))
+    assert [key for key in before if before[key] != after[key]] == [(COMMAND, "main-edge-slots")]
+    files = pointers(gated)
+    assert files["chat-web.gate"] == "maintenance Back at six."
+    port = load_catalog()["chat-backend"].port
+    assert files["chat-backend.gate"] == f"canary 19a chat-backend-green:{port}"
+    assert files["chat-backend"] == f"chat-backend-blue:{port}"
 
 
 @pytest.mark.parametrize("stack", ["staging", "production"])
@@ -49,7 +73,8 @@ def test_every_pointer_that_the_edge_reads_is_written(stack: str) -> None:
     read = set(re.findall(r"\{file\./etc/edge-slots/live/([^}]+)\}", text))
     written = pointers(recorder)
     assert read and read <= written.keys()
-    assert written.keys() == {service.name for service in load_catalog().slotted}
+    names = {service.name for service in load_catalog().slotted}
+    assert written.keys() == names | {f"{name}.gate" for name in names}
     edge = next(
         c for c in recorder.of("docker:index/container:Container") if c.inputs["name"] == "edge"
     )

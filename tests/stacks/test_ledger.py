@@ -49,6 +49,15 @@ def test_a_missing_ledger_is_refused(tmp_path: Path) -> None:
             f"one: {{live: blue, blue: '{IMAGE}'}}\nonne: {{live: blue, blue: '{IMAGE}'}}",
             "did you mean one?",
         ),
+        (f"one: {{live: blue, blue: '{IMAGE}', canary: 10}}", "needs an image in the slot green"),
+        *(
+            (f"one: {{live: blue, blue: '{IMAGE}', green: '{IMAGE}', canary: {wrong}}}", "canary")
+            for wrong in ("0", "100", "ten", "10.5", "true")
+        ),
+        *(
+            (f"one: {{live: blue, blue: '{IMAGE}', maintenance: {wrong}}}", "maintenance")
+            for wrong in ("''", "'<b>'", "'a {b}'", '"two\\nlines"', "3", f"'{'x' * 301}'", "false")
+        ),
         ("one: [", "is not YAML"),
     ],
 )

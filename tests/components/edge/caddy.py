@@ -102,11 +102,11 @@ class RunningEdge:
             check=True,
         )
 
-    def flip(self, live: Mapping[str, str]) -> None:
-        """Make other slots live, by the script that runs on a server."""
+    def flip(self, live: Mapping[str, str], gates: Mapping[str, str] | None = None) -> None:
+        """Make other slots live, and set gates, by the script that runs on a server."""
         subprocess.run(
             [sys.executable, "-c", pointers.REMOTE_FLIP, self._slots],
-            input=Pointers(dials=live).bundle,
+            input=Pointers(dials=live, gates=gates or {}).bundle,
             text=True,
             check=True,
         )

@@ -78,11 +78,9 @@ def accepted(text: str, folder: Path) -> None:
     [
         config().json(),
         config("internal").json(),
-        config(canary="green", canary_share=0.05).json(),
-        config(maintenance=True).json(),
         bootstrap(),
     ],
-    ids=["acme", "internal", "canary", "maintenance", "bootstrap"],
+    ids=["acme", "internal", "bootstrap"],
 )
 def test_caddy_itself_accepts_it(text: str, tmp_path: Path) -> None:
     accepted(text, tmp_path)
@@ -136,7 +134,7 @@ def test_what_began_before_a_reload_may_end_after_it() -> None:
 
 
 def test_only_private_callers_choose_a_slot() -> None:
-    (_, *slots, _) = servers(document())["public"]["routes"][1]["handle"][0]["routes"]
+    (_, *slots, _, _, _) = servers(document())["public"]["routes"][1]["handle"][0]["routes"]
     matches = [match for slot in slots for match in slot["match"]]
     assert [m["header"] for m in matches] == [{"X-Manacore-Slot": [s]} for s in ("blue", "green")]
     for match in matches:
@@ -149,7 +147,7 @@ def test_public_internal_and_metrics_routes_all_follow_the_pointer() -> None:
     assert [dials(made[name])[-1] for name in ("public", "internal-3001", "metrics")] == [
         [POINTER]
     ] * 3
-    assert dials(made["public"])[:-1] == [["one-blue:3001"], ["one-green:3001"]]
+    assert dials(made["public"]["routes"])[:-1] == [["one-blue:3001"], ["one-green:3001"]]
 
 
 def test_a_service_without_slots_is_dialled_as_it_is() -> None:
@@ -157,33 +155,16 @@ def test_a_service_without_slots_is_dialled_as_it_is() -> None:
     assert dials(servers(document(upstream=plain))["public"]) == [["grafana:3000"]]
 
 
-def test_the_only_upstream_is_never_taken_out_for_what_callers_break() -> None:
-    (_, _, live) = proxies(servers(document())["public"])
+def test_only_a_canary_is_taken_out_for_what_callers_break() -> None:
+    *_, live = proxies(servers(document())["public"])
     assert "passive" not in live["health_checks"]
-    (_, _, canary) = proxies(servers(document(canary="green", canary_share=0.2))["public"])
-    assert canary["health_checks"]["passive"]["max_fails"] == 3
-
-
-@pytest.mark.parametrize(
-    ("share", "weights"), [(0.05, [19, 1]), (0.25, [3, 1]), (0.001, [99, 1]), (1.0, [0, 1])]
-)
-def test_a_canary_gets_its_share(share: float, weights: list[int]) -> None:
-    (_, _, live) = proxies(servers(document(canary="green", canary_share=share))["public"])
-    assert live["load_balancing"]["selection_policy"]["weights"] == weights
-    assert [u["dial"] for u in live["upstreams"]] == [POINTER, "one-green:3001"]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"canary": "green", "canary_share": 1.5},
-        {"canary": "red", "canary_share": 0.1},
-        {"canary": "blue", "canary_share": 0.1, "upstream": UPSTREAM},
-    ],
-)
-def test_a_route_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="canary"):
-        config(**wrong)
+    for name in ("public", "internal-3001"):
+        (canary,) = proxies(servers(document())[name]["named_routes"])
+        assert [u["dial"] for u in canary["upstreams"]] == [
+            "{http.regexp.canary-one.2}",
+            POINTER,
+        ]
+        assert canary["health_checks"] == {"passive": {"fail_duration": "2s", "max_fails": 1}}
 
 
 def test_slots_that_cannot_be_named_are_refused() -> None:

@@ -35,20 +35,28 @@ _CALLS = ("chmod", "mkdir", "remove", "rename", "rmdir", "symlink", "utime")
 _STEPS = ("open", *(f"os.{call}" for call in _CALLS))
 
 
-def flip(folder: Path, live: dict[str, str], *, steps: int | None = None) -> int:
+def flip(
+    folder: Path,
+    live: dict[str, str],
+    gates: dict[str, str] | None = None,
+    *,
+    steps: int | None = None,
+) -> int:
     """Run the script and return its exit code; with `steps`, for only so many."""
     killed = "" if steps is None else _KILLED.replace("{known}", str(_STEPS))
     last = [] if steps is None else [str(steps)]
     return subprocess.run(
         [sys.executable, "-c", killed + pointers.REMOTE_FLIP, folder, *last],
-        input=Pointers(dials=live).bundle,
+        input=Pointers(dials=live, gates=gates or {}).bundle,
         text=True,
         check=False,
     ).returncode
 
 
 def live(folder: Path) -> dict[str, str]:
-    return {file.name: file.read_text() for file in (folder / "live").iterdir()}
+    """The pointers; gates have tests of their own."""
+    found = (folder / "live").iterdir()
+    return {file.name: file.read_text() for file in found if file.suffix != ".gate"}
 
 
 def sets(folder: Path) -> set[str]:
@@ -58,7 +66,23 @@ def sets(folder: Path) -> set[str]:
 def test_each_service_has_a_file_with_its_address_and_nothing_else(tmp_path: Path) -> None:
     assert flip(tmp_path, BLUE) == 0
     assert (tmp_path / "live" / "one").read_bytes() == b"one-blue:3001"
+    assert {file.name for file in (tmp_path / "live").iterdir()} == {
+        *BLUE,
+        "one.gate",
+        "two.gate",
+    }
     assert live(tmp_path) == BLUE
+
+
+def test_gates_are_in_the_set_of_the_pointers(tmp_path: Path) -> None:
+    def gates() -> list[str]:
+        return [(tmp_path / "live" / f"{name}.gate").read_text() for name in BLUE]
+
+    flip(tmp_path, BLUE, {"one": "maintenance Übung"})
+    assert gates() == ["maintenance Übung", ""]
+    flip(tmp_path, BLUE)
+    assert gates() == ["", ""]
+    assert len(sets(tmp_path)) == 2
 
 
 def test_the_edges_own_user_may_read_them_whatever_the_umask(tmp_path: Path) -> None:

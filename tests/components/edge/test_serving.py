@@ -31,8 +31,6 @@ def edge(blue: Service, green: Service) -> Iterator[RunningEdge]:
             PublicRoute(host="one.test", www=True, **both),
             PublicRoute(host="other.test", upstream=green.upstream, health="/"),
             PublicRoute(host="small.test", body_limit=1000, **both),
-            PublicRoute(host="canary.test", canary="green", canary_share=0.25, **both),
-            PublicRoute(host="closed.test", maintenance=True, **both),
             PublicRoute(host="down.test", upstream=nobody, health="/"),
         ],
         internal=[InternalRoute(port=3001, **both)],
@@ -173,15 +171,6 @@ def test_a_services_own_error_is_its_own(edge: RunningEdge) -> None:
     assert (answer.status_code, answer.text) == (503, "its own words")
 
 
-def test_maintenance_is_of_one_service_and_its_slots_can_be_tested(edge: RunningEdge) -> None:
-    closed = edge.client("closed.test")
-    answer = closed.get("/", headers={"Accept": "application/json"})
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "120")
-    assert answer.json()["error"]["title"] == "Under maintenance"
-    assert closed.get("/", headers={"X-Manacore-Slot": "green"}).json()["slot"] == "green"
-    assert edge.client("one.test").get("/").status_code == 200
-
-
 @pytest.mark.parametrize(("host", "port"), [("one.test", 443), ("edge", 3001)])
 def test_a_private_caller_reaches_either_slot_by_header(
     edge: RunningEdge, host: str, port: int
@@ -193,12 +182,6 @@ def test_a_private_caller_reaches_either_slot_by_header(
     for unknown in ("red", "Green", "green,blue", ""):
         answer = client.get("/", headers={"X-Manacore-Slot": unknown})
         assert (answer.json()["slot"], answer.headers.get("X-Manacore-Slot")) == ("blue", None)
-
-
-def test_a_canary_gets_its_share_of_the_requests(edge: RunningEdge) -> None:
-    client = edge.client("canary.test")
-    slots = [client.get("/").json()["slot"] for _ in range(20)]
-    assert slots.count("green") == 5
 
 
 @pytest.mark.parametrize("size", [999, 1001, 10**6])

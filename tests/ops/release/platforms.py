@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from catalog import load_catalog
+from ops.release.canary import Trial
 from ops.release.change import Change
 from ops.release.conduct import Conductor, Options
 from ops.release.probes.target import Target as Probed
@@ -67,9 +68,11 @@ class Platform:
     ledgers: list[Ledger] = field(default_factory=list[Ledger])
     container: dict[str, Any] = field(default_factory=lambda: RUNNING)
 
-    def conductor(self, *, watch: float = 0, probe: bool = False) -> Conductor:
+    def conductor(
+        self, *, watch: float = 0, probe: bool = False, canary: Trial | None = None
+    ) -> Conductor:
         """A conductor of releases on it."""
-        return Conductor(cast("Site", self), Options(watch=watch, probe=probe))
+        return Conductor(cast("Site", self), Options(watch=watch, probe=probe, canary=canary))
 
     def did(self, what: str) -> None:
         """Note it, and let it fail when it is to."""

@@ -1,0 +1,32 @@
+"""A stack that is opened for a command that changes what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+from localcloud.home import Home
+from ops import converge, lock
+from ops.release import recovery
+from ops.release.site import Site
+from ops.target import Target
+
+
+@contextmanager
+def opened(stack: str, *, local: bool, what: str) -> Generator[Site]:
+    """The stack, locked and put right after whatever was killed before."""
+    target = Target.of(stack, local=local)
+    with lock.held(Home.from_environment().root / "locks", stack, what):
+        site = Site.open(target)
+        converge.recover(site.stack, target)
+        recovery.mend(stack)
+        if recovery.is_unsettled(recovery.RECEIPTS, stack):
+            site.apply(site.ledger, "recover")
+        try:
+            yield site
+        except BaseException:
+            # Also Ctrl-C: the receipt says what is live, and no new slot stays in the ledger.
+            # A disk that is full must not hide the error; then the next command does it.
+            with suppress(OSError):
+                recovery.mend(stack)
+            raise
