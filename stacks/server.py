@@ -226,7 +226,7 @@ class ServerStack:
             BlackboxArgs(
                 host=self.host,
                 runtime=runtime(exporter),
-                verify=self.inputs.settings.tls.issuer != "internal",
+                verify=self.inputs.settings.tls.public,
                 depends_on=self._after(),
             ),
             self._options(),
@@ -323,7 +323,11 @@ class ServerStack:
                         if s.slots and s.metrics
                     ],
                     certificates=Certificates(
-                        issuer=tls.issuer, email=tls.email, directory=tls.directory
+                        issuer=tls.issuer,
+                        email=tls.email,
+                        directory=tls.directory,
+                        root=tls.root,
+                        proxied=self._proxied(here),
                     ),
                 ),
                 data=self._folders.path("edge-data"),
@@ -336,6 +340,13 @@ class ServerStack:
             self._options(),
         )
         self.services[edge.name] = self.edge
+
+    def _proxied(self, services: Sequence[Service]) -> list[str]:
+        """The host names of these services, and their `www.`, that are behind Cloudflare."""
+        hosts = self.inputs.hosts
+        behind = [s for s in services if s.route and hosts.proxied(s)]
+        apexes = [f"www.{hosts.host(s)}" for s in behind if hosts.host(s) == hosts.zone(s)]
+        return [*(hosts.host(s) for s in behind), *apexes]
 
 
 def _upstream(service: Service) -> Upstream | Slots:

@@ -147,6 +147,15 @@ class Tls(_Model):
         default="https://acme-v02.api.letsencrypt.org/directory",
         description="ACME directory URL.",
     )
+    root: str | None = Field(
+        default=None,
+        description="Certificate (PEM) to trust the directory by; unset: the public authorities.",
+    )
+
+    @property
+    def public(self) -> bool:
+        """Whether everybody trusts the certificates."""
+        return self.issuer == "acme" and self.root is None
 
 
 class Registry(_Model):

@@ -23,7 +23,9 @@ SETTINGS: Final[Mapping[str, str]] = {
     "ssl": "strict",  # to our edge only by TLS, with a certificate that is checked
     "min_tls_version": "1.2",
     "tls_1_3": "on",
-    "always_use_https": "on",
+    # The edge redirects by itself. Cloudflare would redirect the HTTP-01 challenge of a proxied
+    # host too, and ask an edge by TLS, `strict`, that has no certificate yet: it never got one.
+    "always_use_https": "off",
     "automatic_https_rewrites": "on",
     "http3": "on",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,12 +15,16 @@ class Certificates:
     """Who issues certificates: an ACME directory, or the edge's own authority.
 
     `root` is the certificate (PEM) of a private directory that the system does not trust.
+    `proxied` are the hosts behind somebody else's TLS: what is answered in a handshake
+    (TLS-ALPN-01) never gets there, so only HTTP-01 is tried for them. Every failed attempt counts
+    against the authority's limits.
     """
 
     issuer: Literal["acme", "internal"]
     email: str
     directory: str
     root: str | None = None
+    proxied: Sequence[str] = ()
 
     @property
     def files(self) -> dict[str, str]:
@@ -28,7 +33,11 @@ class Certificates:
 
     def document(self) -> dict[str, Any]:
         """Caddy's TLS app."""
-        return {"automation": {"policies": [{"issuers": [self._issuer()]}]}}
+        policies: list[dict[str, Any]] = [{"issuers": [self._issuer()]}]
+        if self.issuer == "acme" and self.proxied:
+            by_http = {**self._issuer(), "challenges": {"tls-alpn": {"disabled": True}}}
+            policies.insert(0, {"subjects": sorted(self.proxied), "issuers": [by_http]})
+        return {"automation": {"policies": policies}}
 
     def _issuer(self) -> dict[str, Any]:
         if self.issuer == "internal":

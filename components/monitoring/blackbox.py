@@ -17,7 +17,7 @@ from components.docker.host import Host
 
 @dataclass(frozen=True, kw_only=True)
 class BlackboxArgs:
-    """`verify` is off only where the edge's own authority issues the certificates."""
+    """`verify` is off only where no public authority issues the certificates."""
 
     host: Host
     runtime: Runtime

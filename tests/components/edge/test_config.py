@@ -119,6 +119,16 @@ def test_a_private_directorys_root_is_a_file_that_the_issuer_trusts() -> None:
     assert issuer["trusted_roots_pem_files"] == ["/etc/edge/acme-root.pem"]
 
 
+def test_hosts_behind_a_proxy_are_challenged_by_http_alone() -> None:
+    made = Certificates(
+        issuer="acme", email="a@example.org", directory="x", proxied=["b.test", "a.test"]
+    )
+    first, rest = made.document()["automation"]["policies"]
+    assert first["subjects"] == ["a.test", "b.test"]
+    assert first["issuers"][0]["challenges"] == {"tls-alpn": {"disabled": True}}
+    assert "subjects" not in rest and "challenges" not in rest["issuers"][0]
+
+
 def test_uploads_and_answers_have_no_limit_as_a_whole_but_stalled_ones_are_cut() -> None:
     public = servers(document())["public"]
     assert "read_timeout" not in public
