@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import yaml
+
 from stacks.ledger import Entry, Ledger, Slot
 
 _HEADER = """\
@@ -72,7 +74,7 @@ def write(file: Path, ledger: Ledger) -> None:
     """
     lines = [_HEADER.format(stack=file.stem)]
     for name, entry in ledger.entries.items():
-        lines.append(f"{name}:\n  live: {entry.live}\n")
+        lines.append(f"{_key(name)}:\n  live: {entry.live}\n")
         lines[-1] += "".join(f"  {slot}: {entry.image(slot)}\n" for slot in entry.filled)
         lines[-1] += f"  canary: {entry.canary}\n" if entry.canary else ""
         if entry.maintenance:
@@ -87,3 +89,8 @@ def write(file: Path, ledger: Ledger) -> None:
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _key(name: str) -> str:
+    # YAML reads `on` as true, and `1e3` as a number.
+    return name if yaml.safe_load(name) == name else json.dumps(name)

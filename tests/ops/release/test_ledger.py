@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -77,6 +77,7 @@ def test_canary_and_maintenance_are_read_back(maintenance: str | bool, percent: 
         min_size=1,
     )
 )
+@example({"on": (Slot.BLUE, False), "null": (Slot.GREEN, True)})
 def test_what_is_written_is_read_back(services: dict[str, tuple[Slot, bool]]) -> None:
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - a folder per example
 
