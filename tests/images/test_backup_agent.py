@@ -23,6 +23,7 @@ def running() -> Generator[Bench]:
     with tempfile.TemporaryDirectory(prefix="manacore-backup-") as folder:
         bench = Bench(Path(folder))
         try:
+            bench.start()
             yield bench
         finally:
             bench.close()
