@@ -84,7 +84,7 @@ def test_the_docker_daemon_restarts_in_the_middle(platform: Platform, step: str)
     with under_load(platform, WEB) as sent:
         release = begun(platform, "release", f"{WEB}={tag}", "--watch", "30")
         until(lambda: running(platform.root) == step, release)
-        platform.remote("systemctl restart docker")
+        platform.remote("sudo systemctl restart docker")
         release.wait(timeout=600)
 
     assert sent.lost == 0, sent.told

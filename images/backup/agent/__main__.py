@@ -1,0 +1,70 @@
+"""`python3 -m agent run|verify|list|restore`: answers in JSON; 1 when something is not well."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .backup import back_up
+from .process import AgentError
+from .repository import Repository
+from .restore import restore
+from .settings import Settings
+from .verify import verify
+
+SETTINGS = Path("/etc/backup/settings.json")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the verb says."""
+    told = _parser().parse_args(arguments)
+    now = datetime.now(UTC)
+    try:
+        settings = Settings.read(told.settings)
+        answer, well = _answer(told, settings, told.now or now)
+    except AgentError as error:
+        answer, well = {"error": str(error)}, False
+    sys.stdout.write(json.dumps(answer, indent=1) + "\n")
+    return 0 if well else 1
+
+
+def _answer(told: argparse.Namespace, settings: Settings, now: datetime) -> tuple[Any, bool]:
+    match told.verb:
+        case "run":
+            results = back_up(settings, now, told.accept)
+            return [asdict(one) for one in results], not any(one.problem for one in results)
+        case "verify":
+            proofs = verify(settings, now)
+            return [asdict(one) for one in proofs], not any(one.problems for one in proofs)
+        case "restore":
+            kept = restore(settings, told.database, told.snapshot, told.beside, now)
+            return {"restored": told.beside or told.database, "kept": kept}, True
+        case _:
+            found = Repository(settings).snapshots()
+            return [{**asdict(one), "time": one.time.isoformat()} for one in found], True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="agent", description=__doc__)
+    parser.add_argument("--settings", type=Path, default=SETTINGS)
+    parser.add_argument("--now", type=datetime.fromisoformat, help="another time, for a rehearsal")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="back every database up")
+    run.add_argument("--accept", action="append", default=[], help="it shrank on purpose")
+    verbs.add_parser("verify", help="restore the latest backups and compare them")
+    verbs.add_parser("list", help="the snapshots")
+    back = verbs.add_parser("restore", help="bring a database back")
+    back.add_argument("database")
+    back.add_argument("--snapshot", default="", help="the beginning of its id")
+    back.add_argument("--beside", default="", help="under this name, beside the present one")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,155 @@
+"""A PostgreSQL server: dumps, and counts that are of the very snapshot that was dumped."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from .manifest import DUMP, Manifest, file_digest, schema_digest
+from .process import AgentError, Programs
+
+_TABLES = """\
+SELECT format('SELECT %L, count(*) FROM ONLY %I.%I', n.nspname || '.' || c.relname,
+              n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND n.nspname NOT LIKE 'pg\\_temp%' AND n.nspname NOT LIKE 'pg\\_toast%'
+ORDER BY 1"""
+_FACTS = """\
+SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate,
+       current_setting('server_version')
+FROM pg_database WHERE datname = current_database()"""
+_END = "end-of-answer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postgres:
+    """A server at `host` (or in the socket folder `host`); its password is in a file."""
+
+    host: str
+    port: int
+    user: str
+    programs: Programs = field(default_factory=Programs)
+
+    @property
+    def options(self) -> list[str]:
+        """How clients reach it; they never ask for a password."""
+        return ["-w", "-h", self.host, "-p", str(self.port), "-U", self.user]
+
+    def query(self, text: str, database: str = "postgres") -> str:
+        """What a query answers, a row a line; raises `AgentError`."""
+        command = ["psql", *self.options, "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database]
+        return self.programs.run(command, stdin=text).strip()
+
+    def dump(self, database: str, folder: Path) -> Manifest:
+        """Dump a database into a folder, with its manifest; raises `AgentError`."""
+        file = folder / DUMP
+        with self._session(database) as session:
+            snapshot = session.ask("SELECT pg_export_snapshot()")[0]
+            same = ["pg_dump", *self.options, f"--snapshot={snapshot}", "-d", database]
+            # Not compressed: the repository does it, after it has left out what it has already.
+            self.programs.run([*same, "-Fc", "-Z0", "-f", str(file)])
+            schema = self.programs.run([*same, "--schema-only"])
+            rows = session.counts()
+            owner, encoding, collation, version = session.ask(_FACTS)[0].split("|")
+        manifest = Manifest(
+            database=database,
+            owner=owner,
+            encoding=encoding,
+            collation=collation,
+            server_version=version,
+            rows=rows,
+            schema=schema_digest(schema),
+            size=file.stat().st_size,
+            digest=file_digest(file),
+        )
+        manifest.write(folder)
+        return manifest
+
+    def load(self, manifest: Manifest, dump: Path, name: str) -> None:
+        """Make a database from a dump, closed to all but its owner; raises `AgentError`."""
+        roles = self.query("SELECT rolname FROM pg_roles").splitlines()
+        if manifest.owner not in roles:
+            raise AgentError(f"the role {manifest.owner}, owner of {name}, does not exist")
+        self.query(
+            f"CREATE DATABASE {_name(name)} TEMPLATE template0 OWNER {_name(manifest.owner)} "
+            f"ENCODING {_literal(manifest.encoding)} LC_COLLATE {_literal(manifest.collation)} "
+            f"LC_CTYPE {_literal(manifest.collation)};\n"
+            f"REVOKE ALL ON DATABASE {_name(name)} FROM PUBLIC"
+        )
+        command = ["pg_restore", *self.options, "--exit-on-error", "-d", name, str(dump)]
+        self.programs.run(command)
+
+    def differences(self, manifest: Manifest, name: str) -> list[str]:
+        """In what a restored database differs from its manifest; raises `AgentError`."""
+        with self._session(name) as session:
+            rows = session.counts()
+        schema = self.programs.run(["pg_dump", *self.options, "--schema-only", "-d", name])
+        found = [f"table {table} is missing" for table in manifest.rows if table not in rows]
+        found += [f"table {table} is not in the manifest" for table in rows.keys() - manifest.rows]
+        found += [
+            f"table {table} has {rows[table]} rows instead of {wanted}"
+            for table, wanted in manifest.rows.items()
+            if table in rows and rows[table] != wanted
+        ]
+        if not found and schema_digest(schema) != manifest.schema:
+            found.append("the schema is not the one that was dumped")
+        return found
+
+    @contextmanager
+    def _session(self, database: str) -> Generator[_Session]:
+        """One transaction that sees one snapshot, open for as long as the block lasts."""
+        command = ["psql", *self.options, "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database]
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self.programs.environment,
+        ) as process:
+            if process.stdin is None or process.stdout is None:
+                raise AgentError("psql has no pipes")
+            session = _Session(process.stdin, process.stdout)
+            session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                yield session
+            finally:
+                process.stdin.close()
+
+
+@dataclass(frozen=True)
+class _Session:
+    to: IO[str]
+    answers: IO[str]
+
+    def ask(self, query: str) -> list[str]:
+        """The rows of an answer; raises `AgentError` when psql ended instead."""
+        try:
+            self.to.write(f"{query};\n\\echo {_END}\n")
+            self.to.flush()
+        except BrokenPipeError:
+            raise AgentError(f"psql ended: {self.answers.read().strip()}") from None
+        rows: list[str] = []
+        for line in self.answers:
+            if line.strip() == _END:
+                return rows
+            rows.append(line.rstrip("\n"))
+        raise AgentError("psql ended: " + "; ".join(rows))
+
+    def counts(self) -> dict[str, int]:
+        """The rows of each table; a partitioned table has them in its partitions."""
+        counted = [self.ask(query)[0] for query in self.ask(_TABLES)]
+        return {name: int(n) for name, _, n in (line.rpartition("|") for line in counted)}
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'

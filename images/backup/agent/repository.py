@@ -1,0 +1,149 @@
+"""The restic repository in the bucket: what is in it, and what may leave it."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from .manifest import MANIFEST, Manifest
+from .process import AgentError, Programs
+from .settings import Settings
+
+SUSPECT = "suspect"
+_KEPT_WHATEVER_AGE = 7
+_NO_REPOSITORY = "failed (10)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A backup of one database."""
+
+    id: str
+    time: datetime
+    tags: tuple[str, ...]
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it had much less than the one before it."""
+        return SUSPECT in self.tags
+
+    @property
+    def database(self) -> str:
+        """The database that it is of."""
+        tagged = (tag.removeprefix("database:") for tag in self.tags if tag.startswith("database:"))
+        return next(tagged, "")
+
+
+class Repository:
+    """restic, told by files who it is; it asks the bucket anew for everything it reads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Point restic at the repository of the settings."""
+        self._address = settings.repository
+        self._programs = Programs(
+            {
+                "RESTIC_REPOSITORY": settings.repository,
+                "RESTIC_PASSWORD_FILE": settings.password_file,
+                "AWS_SHARED_CREDENTIALS_FILE": settings.credentials_file,
+            }
+        )
+
+    def ensure(self) -> None:
+        """Make the repository when there is none; raises `AgentError`."""
+        try:
+            # restic asks a bucket that is missing again and again, for a quarter of an hour.
+            self._restic("cat", "config", seconds=60)
+        except AgentError as error:
+            if _NO_REPOSITORY not in str(error):
+                raise
+            self._restic("init")
+        # Locks of runs that were killed; those that live are kept.
+        self._restic("unlock")
+
+    def skew(self, now: datetime) -> float:
+        """Seconds between this clock and the bucket's; raises `AgentError`."""
+        url = urlsplit(self._address.removeprefix("s3:"))
+        request = urllib.request.Request(f"{url.scheme}://{url.netloc}/", method="HEAD")  # noqa: S310 - the team's own endpoint
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                told = answer.headers["Date"]
+        except urllib.error.HTTPError as error:
+            told = error.headers["Date"]  # refused without credentials, and dated all the same
+        except OSError as error:
+            raise AgentError(f"the bucket cannot be reached: {error}") from error
+        if not told:
+            raise AgentError("the bucket's server tells no time")
+        return abs((now - email.utils.parsedate_to_datetime(told)).total_seconds())
+
+    def snapshots(self, database: str = "") -> list[Snapshot]:
+        """Snapshots, the oldest first; raises `AgentError`."""
+        tag = [f"--tag=database:{database}"] if database else []
+        told = cast("list[dict[str, Any]]", json.loads(self._restic("snapshots", "--json", *tag)))
+        found = [
+            Snapshot(
+                id=str(one["id"]),
+                time=_time(str(one["time"])),
+                tags=tuple(one.get("tags") or ()),
+            )
+            for one in told
+        ]
+        return sorted(found, key=lambda snapshot: snapshot.time)
+
+    def store(self, folder: Path, tags: Sequence[str], now: datetime) -> str:
+        """Store a folder; returns the snapshot's id. Raises `AgentError`."""
+        marks = [part for tag in tags for part in ("--tag", tag)]
+        time = now.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        told = self._restic(
+            "backup", "--json", "--host=backup", f"--time={time}", *marks, str(folder)
+        )
+        return str(json.loads(told.splitlines()[-1])["snapshot_id"])
+
+    def manifest(self, snapshot: Snapshot) -> Manifest:
+        """The manifest of a snapshot; raises `AgentError`."""
+        return Manifest.read(
+            self._restic("dump", snapshot.id, f"{self._path(snapshot)}/{MANIFEST}")
+        )
+
+    def fetch(self, snapshot: Snapshot, folder: Path) -> None:
+        """Bring what a snapshot holds into a folder; raises `AgentError`."""
+        self._restic("restore", f"{snapshot.id}:{self._path(snapshot)}", f"--target={folder}")
+
+    def forget(self, snapshots: Sequence[Snapshot]) -> None:
+        """Drop snapshots. Their data stays: pruning needs credentials that no server has."""
+        if snapshots:
+            self._restic("forget", *(snapshot.id for snapshot in snapshots))
+
+    def _path(self, snapshot: Snapshot) -> str:
+        told = cast("dict[str, Any]", json.loads(self._restic("cat", "snapshot", snapshot.id)))
+        return str(told["paths"][0])
+
+    def _restic(self, *arguments: str, seconds: float = 7200) -> str:
+        command = ["restic", "--no-cache", "--retry-lock=5m", *arguments]
+        return self._programs.run(command, seconds=seconds)
+
+
+def expired(snapshots: Sequence[Snapshot], keep_days: int) -> list[Snapshot]:
+    """What retention lets go, oldest first: nothing at all while the latest is suspect.
+
+    Ages are counted from the latest snapshot, not from a clock that may be wrong, and the last
+    good ones are kept however old they are.
+    """
+    if not snapshots or snapshots[-1].suspect:
+        return []
+    limit = snapshots[-1].time - timedelta(days=keep_days)
+    good = [snapshot for snapshot in snapshots if not snapshot.suspect]
+    kept = {snapshot.id for snapshot in good[-_KEPT_WHATEVER_AGE:]}
+    return [s for s in snapshots if s.time < limit and s.id not in kept]
+
+
+def _time(text: str) -> datetime:
+    """restic's time has nanoseconds, which Python's parser cuts off."""
+    return datetime.fromisoformat(text)

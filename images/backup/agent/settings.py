@@ -1,0 +1,59 @@
+"""What the agent is told: one JSON file without secrets, which names the files that hold them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, cast
+
+from .process import AgentError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where data is and where backups go; `databases` are those of the catalogue."""
+
+    repository: str
+    """restic's address, such as `s3:https://host/bucket`."""
+    password_file: str
+    credentials_file: str
+    """S3 credentials as an AWS shared credentials file."""
+    passfile: str
+    """PostgreSQL's password file."""
+    host: str
+    """Address of PostgreSQL, or the folder of its socket."""
+    port: int
+    user: str
+    databases: list[str]
+    work: str
+    """Folder of dumps on their way; needs room for the largest database."""
+    keep_days: int = 30
+    """For how long a backup is kept; not less than the bucket's lock."""
+    shrink_percent: int = 50
+    """A backup with this much less than the last good one is suspect."""
+    stale_hours: int = 26
+    skew_seconds: int = 300
+    """How far this clock may be from the bucket's."""
+
+    @classmethod
+    def read(cls, file: Path) -> Settings:
+        """Read the file; raises `AgentError` with all that is wrong in it."""
+        try:
+            found = cast("dict[str, Any]", json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise AgentError(f"{file}: {error}") from error
+        known = {field.name: field for field in fields(cls)}
+        problems = [f"{file}: unknown key {key}" for key in found if key not in known]
+        try:
+            settings = cls(**{key: value for key, value in found.items() if key in known})
+        except TypeError as error:
+            problems.append(f"{file}: {error}")
+            raise AgentError("; ".join(problems)) from error
+        for name in ("password_file", "credentials_file", "passfile"):
+            secret = Path(cast("str", getattr(settings, name)))
+            if not secret.is_file():
+                problems.append(f"{file}: {name}: {secret} is missing")
+        if problems:
+            raise AgentError("; ".join(problems))
+        return settings
