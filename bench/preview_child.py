@@ -55,9 +55,7 @@ def floor(stack: str, count: int) -> None:
 def _report(session: Session, since: float) -> None:
     stack = session.stack()
     begun = time.monotonic()
-    found = session.run(
-        "preview", lambda out, event: stack.preview(color="never", on_output=out, on_event=event)
-    )
+    found = session.preview(stack)
     wall = time.monotonic() - begun
     resources = sum(found.summary.values())
     changes = resources - found.summary.get("same", 0)

@@ -15,9 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pulumi import automation as auto
-
-from ops.session import PARALLEL, Session, outputs
+from ops.session import Session, outputs
 from ops.target import Target
 
 LIMIT = 1.5
@@ -39,7 +37,7 @@ def main() -> int:
         compose.append(_timed(lambda: _on(server, f"{_COMPOSE} >/dev/null 2>&1")))
         _on(server, _REMOVE)
         stack.refresh()
-        ours.append(_timed(lambda: _up(session, stack)))
+        ours.append(_timed(lambda: session.up(stack)))
     count = _on(server, "docker ps -q | wc -l").strip()
     ratio = min(ours) / min(compose)
     print(f"{count} containers of {stack_name}, images there, until all are healthy")
@@ -47,15 +45,6 @@ def main() -> int:
     print(f"  pulumi up:                {_list(ours)}")
     print(f"  ratio of the best: {ratio:.2f} (limit {LIMIT})")
     return 0 if ratio <= LIMIT else 1
-
-
-def _up(session: Session, stack: auto.Stack) -> None:
-    session.run(
-        "up",
-        lambda out, event: stack.up(
-            parallel=PARALLEL, color="never", on_output=out, on_event=event
-        ),
-    )
 
 
 def _timed(action: Callable[[], object]) -> float:

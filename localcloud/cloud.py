@@ -107,7 +107,7 @@ class LocalCloud:
             "GITHUB_BASE_URL": "http://127.0.0.1:8803/",
             "GITHUB_OWNER": str(github["owner"]),
             # Without notes beside the states: one that a kill cuts off makes all commands fail.
-            "PULUMI_BACKEND_URL": f"file://{self.home.state}?metadata=skip",
+            "PULUMI_BACKEND_URL": f"file://{self.home.state}{engine.NO_ATTRIBUTES}",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.credentials.passphrase_file),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_STACK": stack,

@@ -20,6 +20,9 @@ MODULE = "github.com/pulumi/pulumi/pkg/v3"
 # The oldest Go that fetches the toolchain named in a go.mod by itself.
 OLDEST_GO = (1, 21)
 PROBE_SECONDS = 3
+# Ends the URL of a file backend that keeps no `.attrs` notes beside its files. Source: the options
+# of gocloud.dev/blob/fileblob, to which the engine hands them on.
+NO_ATTRIBUTES = "?metadata=skip"
 
 Say = Callable[[str], None]
 

@@ -2,7 +2,7 @@
 
 The engine writes each file whole and renames it into place, but beside it, in place, a small
 `.attrs` file that says what kind of file it is. A kill in between leaves that one empty, and then
-every command ends with `error: EOF`. The engine can do without them (`NO_ATTRIBUTES`), and a
+every command ends with `error: EOF`. The engine can do without (`engine.NO_ATTRIBUTES`), and a
 backend that was written without the option is mended before it is opened.
 """
 
@@ -19,8 +19,8 @@ from urllib.parse import urlparse
 
 from ops.failures import OpsError
 
-# Source: the options of the URL in gocloud.dev/blob/fileblob, which the engine hands on.
-NO_ATTRIBUTES = "?metadata=skip"
+# What is a backend's in its folder, which also has the plugins when it is the default one.
+_PARTS = ("meta.yaml.attrs", "stacks", "locks", "history", "backups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,12 @@ def clear_half_written(folder: Path | None) -> list[Path]:
     """Remove what a kill left of the `.attrs` files; says which. The engine can do without."""
     if folder is None:
         return []
-    broken = [f for f in sorted(folder.rglob("*.attrs")) if not _is_json(f)]
+    notes = [
+        file
+        for part in map(folder.joinpath, _PARTS)
+        for file in ([part] if part.is_file() else part.rglob("*.attrs"))
+    ]
+    broken = [file for file in sorted(notes) if not _is_json(file)]
     for file in broken:
         file.unlink(missing_ok=True)
     return broken

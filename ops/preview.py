@@ -27,17 +27,7 @@ def preview(
     """Show what an up would change, and touch nothing."""
     with told():
         session = Session(Target.of(stack, local=local))
-        opened = session.stack()
-        found = session.run(
-            "preview",
-            lambda out, event: opened.preview(
-                parallel=parallel,
-                color="never",
-                refresh=refresh,
-                on_output=out,
-                on_event=event,
-            ),
-        )
+        found = session.preview(session.stack(), parallel=parallel, refresh=refresh)
     show(found, as_json=as_json)
 
 

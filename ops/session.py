@@ -85,6 +85,33 @@ class Session:
                 raise OpsError(f"{name} of {self.target.stack} failed:", lines, log) from error
         return progress
 
+    def up(
+        self,
+        stack: auto.Stack,
+        name: str = "up",
+        *,
+        parallel: int = PARALLEL,
+        refresh: bool = False,
+    ) -> Progress:
+        """Update the stack, under this name in logs and progress; raises as `run`."""
+        return self.run(
+            name,
+            lambda out, event: stack.up(
+                parallel=parallel, color="never", refresh=refresh, on_output=out, on_event=event
+            ),
+        )
+
+    def preview(
+        self, stack: auto.Stack, *, parallel: int = PARALLEL, refresh: bool = False
+    ) -> Progress:
+        """What an update would change; raises as `run`."""
+        return self.run(
+            "preview",
+            lambda out, event: stack.preview(
+                parallel=parallel, color="never", refresh=refresh, on_output=out, on_event=event
+            ),
+        )
+
     async def _run_program(self) -> None:
         program = self.program
         if program is None:

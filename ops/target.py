@@ -11,7 +11,6 @@ from localcloud import engine
 from localcloud.cloud import LocalCloud
 from localcloud.home import Home
 from ops.failures import OpsError
-from ops.file_backend import NO_ATTRIBUTES
 
 ROOT = Path(__file__).resolve().parent.parent
 # Whose values never belong in a log or on a screen.
@@ -85,5 +84,5 @@ def real_variables(environment: Mapping[str, str]) -> dict[str, str]:
     variables = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
     if not environment.get("PULUMI_BACKEND_URL") and not (home / "credentials.json").is_file():
-        variables["PULUMI_BACKEND_URL"] = f"file://~{NO_ATTRIBUTES}"
+        variables["PULUMI_BACKEND_URL"] = f"file://~{engine.NO_ATTRIBUTES}"
     return variables

@@ -50,16 +50,7 @@ def up(
                 with steps.step("drift"):
                     session.run("drift", lambda _out, _event: drift.check(opened))
             with steps.step(f"pulumi up of {stack}"):
-                made = session.run(
-                    "up",
-                    lambda out, event: opened.up(
-                        parallel=parallel,
-                        color="never",
-                        refresh=bool(refresh),
-                        on_output=out,
-                        on_event=event,
-                    ),
-                )
+                made = session.up(opened, parallel=parallel, refresh=bool(refresh))
         with steps.step("health"):
             found = status.awaited(opened, seconds=120)
     if as_json:

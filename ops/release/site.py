@@ -21,7 +21,7 @@ from ops.release import recovery
 from ops.release.digests import Login, Registries
 from ops.release.probes.target import Target as Probed
 from ops.release.server import Server, Smoke
-from ops.session import PARALLEL, Session
+from ops.session import Session
 from ops.target import Target
 from stacks.ledger import Ledger, Slot
 
@@ -63,12 +63,7 @@ class Site:
             ledgers.write(file, ledger)
         except OSError as error:
             raise OpsError(f"{file} cannot be written: {error}") from error
-        self.session.run(
-            what,
-            lambda out, event: self.stack.up(
-                parallel=PARALLEL, color="never", on_output=out, on_event=event
-            ),
-        )
+        self.session.up(self.stack, what)
 
     def digests(self, references: Iterable[str]) -> Mapping[str, str]:
         """The digests of images, from their registries.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
@@ -13,20 +12,10 @@ import httpx
 
 from bench import load as loads
 from bench.load import Load
-from tests.local.platform import Answer, Platform, changed_tree
+from tests.local.platform import Answer, Platform
 
 OLD = "main-4f1c2ab"
 WEB, BACKEND = "chat-web", "chat-backend"
-
-
-def releasing(folder: Path) -> Generator[Platform]:
-    """The platform in a tree of its own, since releases write ledger and receipts."""
-    loads.install()
-    there = Platform(root=changed_tree(folder, {}))
-    there.up()
-    yield there
-    # What comes after finds the committed ledger's versions live.
-    Platform().up()
 
 
 def push(platform: Platform, *versions: str) -> None:

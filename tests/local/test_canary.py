@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 import pytest
 
 from tests.local.platform import Platform, get
@@ -14,7 +12,6 @@ from tests.local.releases import (
     live,
     push,
     receipt,
-    releasing,
     running,
     under_load,
 )
@@ -23,12 +20,6 @@ pytestmark = [pytest.mark.local, pytest.mark.full]
 
 PERCENT = 20
 TRIAL = ("--canary", str(PERCENT), "--canary-seconds", "20", "--watch", "10")
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Generator[Platform]:
-    """The platform, in a tree that releases may write to."""
-    yield from releasing(tmp_path_factory.mktemp("tree"))
 
 
 def test_a_canary_gets_its_share_and_then_everybody(platform: Platform) -> None:

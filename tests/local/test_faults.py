@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -18,18 +18,11 @@ from tests.local.releases import (
     live,
     push,
     receipt,
-    releasing,
     running,
     under_load,
 )
 
 pytestmark = [pytest.mark.local, pytest.mark.full]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Generator[Platform]:
-    """The platform, in a tree that releases may write to."""
-    yield from releasing(tmp_path_factory.mktemp("tree"))
 
 
 @pytest.mark.parametrize(

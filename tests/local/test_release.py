@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
 
 import pytest
 
@@ -16,18 +15,11 @@ from tests.local.releases import (
     live,
     push,
     receipt,
-    releasing,
     running,
     under_load,
 )
 
 pytestmark = pytest.mark.local
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Generator[Platform]:
-    """The platform, in a tree that releases may write to."""
-    yield from releasing(tmp_path_factory.mktemp("tree"))
 
 
 def test_a_release_and_its_rollback_lose_no_request(platform: Platform) -> None:

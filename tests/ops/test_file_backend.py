@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.engine import NO_ATTRIBUTES
 from ops.failures import OpsError
 from ops.file_backend import (
-    NO_ATTRIBUTES,
     backend_folder,
     clear_half_written,
     clear_locks,

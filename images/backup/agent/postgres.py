@@ -42,8 +42,7 @@ class Postgres:
 
     def query(self, text: str, database: str = "postgres") -> str:
         """What a query answers, a row a line; raises `AgentError`."""
-        command = ["psql", *self.options, "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database]
-        return self.programs.run(command, stdin=text).strip()
+        return self.programs.run(self._psql(database), stdin=text).strip()
 
     def dump(self, database: str, folder: Path) -> Manifest:
         """Dump a database into a folder, with its manifest; raises `AgentError`."""
@@ -76,10 +75,10 @@ class Postgres:
         if manifest.owner not in roles:
             raise AgentError(f"the role {manifest.owner}, owner of {name}, does not exist")
         self.query(
-            f"CREATE DATABASE {_name(name)} TEMPLATE template0 OWNER {_name(manifest.owner)} "
+            f"CREATE DATABASE {quoted(name)} TEMPLATE template0 OWNER {quoted(manifest.owner)} "
             f"ENCODING {_literal(manifest.encoding)} LC_COLLATE {_literal(manifest.collation)} "
             f"LC_CTYPE {_literal(manifest.collation)};\n"
-            f"REVOKE ALL ON DATABASE {_name(name)} FROM PUBLIC"
+            f"REVOKE ALL ON DATABASE {quoted(name)} FROM PUBLIC"
         )
         command = ["pg_restore", *self.options, "--exit-on-error", "-d", name, str(dump)]
         self.programs.run(command)
@@ -100,12 +99,14 @@ class Postgres:
             found.append("the schema is not the one that was dumped")
         return found
 
+    def _psql(self, database: str) -> list[str]:
+        return ["psql", *self.options, "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database]
+
     @contextmanager
     def _session(self, database: str) -> Generator[_Session]:
         """One transaction that sees one snapshot, open for as long as the block lasts."""
-        command = ["psql", *self.options, "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database]
         with subprocess.Popen(
-            command,
+            self._psql(database),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -151,5 +152,6 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _name(text: str) -> str:
+def quoted(text: str) -> str:
+    """A name as SQL writes it."""
     return '"' + text.replace('"', '""') + '"'

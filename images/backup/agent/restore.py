@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .backup import scratch, server
 from .manifest import DUMP
-from .postgres import Postgres
+from .postgres import Postgres, quoted
 from .process import AgentError
 from .repository import Repository, Snapshot
 from .settings import Settings
@@ -50,18 +50,18 @@ def _chosen(snapshots: list[Snapshot], database: str, wanted: str) -> Snapshot:
 def _take_place(postgres: Postgres, database: str, name: str, kept: str) -> None:
     """Rename both in one transaction, once the old one's connections have ended."""
     if database not in postgres.query("SELECT datname FROM pg_database").splitlines():
-        postgres.query(f'ALTER DATABASE "{name}" RENAME TO "{database}"')
+        postgres.query(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(database)}")
         return
     # Services reconnect at once: nobody may, until the name is the new database's.
-    postgres.query(f'ALTER DATABASE "{database}" CONNECTION LIMIT 0')
+    postgres.query(f"ALTER DATABASE {quoted(database)} CONNECTION LIMIT 0")
     try:
         _close(postgres, database)
         postgres.query(
-            f'BEGIN; ALTER DATABASE "{database}" RENAME TO "{kept}";'
-            f'ALTER DATABASE "{name}" RENAME TO "{database}"; COMMIT'
+            f"BEGIN; ALTER DATABASE {quoted(database)} RENAME TO {quoted(kept)};"
+            f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(database)}; COMMIT"
         )
     except AgentError:
-        postgres.query(f'ALTER DATABASE "{database}" CONNECTION LIMIT -1')
+        postgres.query(f"ALTER DATABASE {quoted(database)} CONNECTION LIMIT -1")
         raise
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .backup import check_clock, scratch
 from .manifest import DUMP, MANIFEST, Manifest, file_digest
-from .postgres import Postgres
+from .postgres import Postgres, quoted
 from .process import AgentError
 from .repository import Repository, Snapshot
 from .settings import Settings
@@ -75,7 +75,7 @@ def _proof(
             manifest = fetched(repository, snapshot, Path(folder))
             rows = manifest.total
             if manifest.owner != postgres.user:
-                postgres.query(f'CREATE ROLE "{manifest.owner}"')
+                postgres.query(f"CREATE ROLE {quoted(manifest.owner)}")
             postgres.load(manifest, Path(folder) / DUMP, database)
         problems += postgres.differences(manifest, database)
     except AgentError as error:

@@ -4,45 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import pytest
 
-from components.edge.certificates import Certificates
-from components.edge.config import METRICS_PORT, EdgeConfig
-from components.edge.proxy import Timing
-from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Slots, Upstream
+from components.edge.config import METRICS_PORT
+from components.edge.routes import Upstream
 from tests.components.edge.caddy import RunningEdge, free_port
 from tests.components.edge.load import Load, fresh, kept
+from tests.components.edge.services import both, config
 from tests.components.edge.upstream import Service
 
 FLIPS = 25
-
-
-def config(blue: Upstream, green: Upstream) -> EdgeConfig:
-    slots = {name: Slots(service=name, upstreams=[blue, green]) for name in ("one", "two")}
-    return EdgeConfig(
-        public=[
-            PublicRoute(host="one.test", upstream=slots["one"], health="/"),
-            PublicRoute(host="two.test", upstream=slots["two"], health="/"),
-        ],
-        internal=[InternalRoute(port=3001, upstream=slots["one"], health="/")],
-        metrics=[MetricsRoute(name="one", upstream=slots["one"], path="/metrics")],
-        certificates=Certificates(issuer="internal", email="a@example.org", directory=""),
-        timing=Timing(retry=10),
-    )
-
-
-def both(live: Service) -> dict[str, str]:
-    return dict.fromkeys(("one", "two"), live.upstream.dial)
-
-
-@pytest.fixture(scope="module")
-def edge(blue: Service, green: Service) -> Iterator[RunningEdge]:
-    with RunningEdge(config(blue.upstream, green.upstream), both(blue)) as running:
-        yield running
 
 
 def test_no_request_is_lost_in_many_flips_under_load(

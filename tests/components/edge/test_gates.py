@@ -9,40 +9,17 @@ from math import sqrt
 
 import pytest
 
-from components.edge.certificates import Certificates
-from components.edge.config import EdgeConfig
 from components.edge.gate import CANARY_LABEL, MAINTENANCE_LABEL, Gate
-from components.edge.proxy import Timing
-from components.edge.routes import InternalRoute, PublicRoute, Slots, Upstream
+from components.edge.routes import Upstream
 from tests.components.edge.caddy import RunningEdge, free_port
 from tests.components.edge.load import Load, fresh, kept
+from tests.components.edge.services import both
 from tests.components.edge.upstream import Service
 
 PAGE = {"Accept": "text/html,*/*;q=0.8", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
 ASSET = {"Accept": "*/*", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-origin"}
 CALL = {"Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-site"}
 REQUESTS = 2000
-
-
-def config(blue: Upstream, green: Upstream) -> EdgeConfig:
-    slots = {name: Slots(service=name, upstreams=[blue, green]) for name in ("one", "two")}
-    return EdgeConfig(
-        public=[
-            PublicRoute(host="one.test", upstream=slots["one"], health="/"),
-            PublicRoute(host="two.test", upstream=slots["two"], health="/"),
-        ],
-        internal=[InternalRoute(port=3001, upstream=slots["one"], health="/")],
-        metrics=[],
-        certificates=Certificates(issuer="internal", email="a@example.org", directory=""),
-        timing=Timing(retry=10),
-    )
-
-
-@pytest.fixture(scope="module")
-def edge(blue: Service, green: Service) -> Iterator[RunningEdge]:
-    live: dict[str, str] = dict.fromkeys(("one", "two"), blue.upstream.dial)
-    with RunningEdge(config(blue.upstream, green.upstream), live) as running:
-        yield running
 
 
 @pytest.fixture
@@ -58,7 +35,7 @@ class Gates:
 
     def __init__(self, edge: RunningEdge, blue: Service):
         self._edge = edge
-        self._live: dict[str, str] = dict.fromkeys(("one", "two"), blue.upstream.dial)
+        self._live = both(blue)
 
     def __call__(self, **gates: Gate) -> None:
         """Set these, and open all others."""

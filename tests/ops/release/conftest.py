@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.release import recovery
 from tests.ops.release.authority import Authority
 from tests.ops.release.site import Loop, Site, looping
 
@@ -45,3 +46,10 @@ def site(authority: Authority, loop: Loop, listener: socket.socket) -> Generator
 def certificates(authority: Authority) -> Path:
     """The file of authorities that trusts the servers."""
     return authority.file
+
+
+@pytest.fixture
+def receipts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the receipts are written."""
+    monkeypatch.setattr(recovery, "RECEIPTS", tmp_path)
+    return tmp_path

@@ -60,3 +60,8 @@ def receipt(
         watch=watch,
         prober=None if requests is None else stats.report(),
     )
+
+
+def steps(done: Receipt) -> list[tuple[str, str]]:
+    """Its steps, and how each ended."""
+    return [(step.name, step.outcome) for step in done.steps]

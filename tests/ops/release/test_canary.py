@@ -11,23 +11,14 @@ from ops.failures import OpsError
 from ops.release import ledger as ledgers
 from ops.release import receipt, recovery
 from ops.release.canary import Trial
-from ops.release.receipt import Outcome, Receipt
+from ops.release.receipt import Outcome
 from stacks.ledger import Slot
 from tests.ops.release.platforms import BACKEND, UNHEALTHY, WEB, Platform, change, ledger
-from tests.ops.release.receipts import image
+from tests.ops.release.receipts import image, steps
+
+pytestmark = pytest.mark.usefixtures("receipts")
 
 TRIAL = Trial(percent=10, seconds=0.05)
-
-
-@pytest.fixture(autouse=True)
-def receipts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the receipts are written."""
-    monkeypatch.setattr(recovery, "RECEIPTS", tmp_path)
-    return tmp_path
-
-
-def steps(done: Receipt) -> list[tuple[str, str]]:
-    return [(step.name, step.outcome) for step in done.steps]
 
 
 def shares(platform: Platform) -> list[int | None]:

@@ -9,7 +9,7 @@ import pytest
 from ops.failures import OpsError
 from ops.release import receipt, recovery
 from ops.release.probes.target import Target as Probed
-from ops.release.receipt import Outcome, Receipt
+from ops.release.receipt import Outcome
 from ops.release.waves import START_AT_ONCE, DoesNotFitError
 from stacks.ledger import Slot
 from tests.ops.release.platforms import (
@@ -22,20 +22,11 @@ from tests.ops.release.platforms import (
     change,
     ledger,
 )
-from tests.ops.release.receipts import image
+from tests.ops.release.receipts import image, steps
+
+pytestmark = pytest.mark.usefixtures("receipts")
 
 WATCH = 0.05
-
-
-@pytest.fixture(autouse=True)
-def receipts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the receipts are written."""
-    monkeypatch.setattr(recovery, "RECEIPTS", tmp_path)
-    return tmp_path
-
-
-def steps(done: Receipt) -> list[tuple[str, str]]:
-    return [(step.name, step.outcome) for step in done.steps]
 
 
 def flips_back(platform: Platform) -> None:
