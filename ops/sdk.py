@@ -34,6 +34,18 @@ def skip_debug_lines() -> None:
     pulumi.log.debug = _unsaid
 
 
+def skip_stack_traces() -> None:
+    """Send no stack of Python calls with a resource; safe to repeat.
+
+    The SDK takes one for each, and looks at every source file in it to see whether it changed. The
+    engine hands it on to analyzers and language servers, and there are none here.
+    """
+    # Private, as the SDK has no option for it; the plain `pulumi` commands keep them.
+    internal = import_module("pulumi.runtime.resource")
+    messages = import_module("pulumi.runtime.proto.source_pb2")
+    vars(internal)["_get_stack_trace"] = vars(messages)["StackTrace"]
+
+
 def _unsaid(
     msg: str,
     resource: pulumi.Resource | None = None,

@@ -7,7 +7,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,10 +77,10 @@ def test_it_is_safe_to_repeat() -> None:
     assert [name for name, _ in options].count("grpc.use_local_subchannel_pool") == 1
 
 
-def debug_lines(folder: Path) -> int:
-    """How many debug lines come back from the engine when a program makes one component."""
+def toy(folder: Path) -> auto.Stack:
+    """A stack of one component."""
     folder.mkdir()
-    stack = auto.create_stack(
+    return auto.create_stack(
         "test",
         "toy",
         lambda: cast(None, pulumi.ComponentResource("toy:index:Thing", "thing")),
@@ -94,8 +94,12 @@ def debug_lines(folder: Path) -> int:
             project_settings=auto.ProjectSettings("toy", "python"),
         ),
     )
+
+
+def debug_lines(folder: Path) -> int:
+    """How many debug lines come back from the engine when a program makes one component."""
     events: list[EngineEvent] = []
-    stack.preview(on_event=events.append)
+    toy(folder).preview(on_event=events.append)
     told = [e.diagnostic_event for e in events if e.diagnostic_event]
     return sum(line.severity == "debug" for line in told)
 
@@ -114,3 +118,26 @@ def test_the_sdk_s_debug_lines_are_not_sent(
 
     sdk.skip_debug_lines()
     assert debug_lines(tmp_path / "quiet") == 0
+
+
+def positions(folder: Path) -> int:
+    """How many resources are in the state with the line that made them."""
+    stack = toy(folder)
+    stack.up()
+    deployment = cast(dict[str, Any], stack.export_stack().deployment)
+    return sum("sourcePosition" in found for found in deployment["resources"])
+
+
+def test_no_stack_is_taken_for_a_resource(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{ENGINE}:{os.environ['PATH']}")
+    spec = find_spec("pulumi.runtime.resource")
+    assert spec
+    assert spec.loader
+    original = module_from_spec(spec)
+    spec.loader.exec_module(original)
+    internal = import_module("pulumi.runtime.resource")
+    monkeypatch.setattr(internal, "_get_stack_trace", vars(original)["_get_stack_trace"])
+    assert positions(tmp_path / "traced") > 0
+
+    sdk.skip_stack_traces()
+    assert positions(tmp_path / "plain") == 0
