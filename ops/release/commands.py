@@ -22,7 +22,7 @@ from ops.release.conduct import Conductor, Options
 from ops.release.opened import opened
 from ops.release.receipt import Outcome, Receipt, Receipts
 from ops.release.site import Site
-from stacks.ledger import Ledger
+from ops.release.undo import undoing
 
 KEPT = timedelta(hours=1)
 Services = Annotated[
@@ -70,7 +70,8 @@ def release(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
             options = Options(watch=watch, probe=probe, migrate=migrate, canary=trial)
             done = Conductor(site, options).release(change)
     _show(done, as_json=as_json)
-    if done.outcome is not Outcome.RELEASED or (done.prober and done.prober.failed):
+    lost = done.prober and (done.prober.failed or done.prober.broken)
+    if done.outcome is not Outcome.RELEASED or lost:
         raise typer.Exit(1)
 
 
@@ -83,7 +84,10 @@ def rollback(
 ) -> None:
     """Put the former versions live again: of the last release, a named one, or single services."""
     with told(), opened(stack, local=local, what="a rollback") as site:
-        undone = _to_undo(site, services or [], release_id)
+        found, damaged = receipts.read_all(recovery.RECEIPTS, stack)
+        for line in damaged:
+            console.note(f"damaged: {line}")
+        undone = undoing(site.ledger, site.order, found, services or (), release_id)
         done = Conductor(site, Options()).rollback(undone)
     _show(done, as_json=as_json)
     if done.outcome is not Outcome.ROLLED_BACK:
@@ -148,38 +152,6 @@ def _prune(site: Site, found: Receipts, gigabytes: float) -> None:
             console.note(f"  {done.shortfall}")
 
 
-def _to_undo(site: Site, services: list[str], release_id: str | None) -> Change:
-    """The images that were live before a release: the named one, or the last of these services."""
-    ledger, (found, damaged) = site.ledger, receipts.read_all(recovery.RECEIPTS, site.target.stack)
-    for line in damaged:
-        console.note(f"damaged: {line}")
-    if release_id is not None:
-        found = [one for one in found if one.id == release_id]
-        _refuse_replaced(ledger, found, services)
-    images: dict[str, str] = {}
-    for one in found:
-        if one.kind != "release":
-            continue
-        wanted = [c for c in one.services if not services or c.service in services]
-        for undone in wanted:
-            entry = ledger.entries.get(undone.service)
-            is_live = entry and entry.image(entry.live) == undone.image_after
-            if is_live and undone.image_before and undone.service not in images:
-                images[undone.service] = undone.image_before
-        if images and not (set(services) - set(images)):
-            break
-    missing = sorted(set(services) - set(images))
-    if missing or not images:
-        named = f"release {release_id}" if release_id else "release"
-        of = ", ".join(missing) or site.target.stack
-        raise OpsError(
-            f"There is nothing to roll back: no {named} of {of} is live.",
-            ["./manacore history lists the releases."],
-        )
-    order = {name: images[name] for name in site.order if name in images}
-    return Change(ledger=ledger, images=order)
-
-
 def _refuse_closed(change: Change) -> None:
     closed = [service for service in change.images if change.ledger[service].maintenance]
     if closed:
@@ -188,23 +160,6 @@ def _refuse_closed(change: Change) -> None:
                 f"{service}: is under maintenance: a canary would have no clients"
                 for service in closed
             ]
-        )
-
-
-def _refuse_replaced(ledger: Ledger, found: list[Receipt], services: list[str]) -> None:
-    """A set goes back as a whole: not when something newer is live of a part of it."""
-    replaced = [
-        change.service
-        for one in found
-        for change in one.services
-        if (not services or change.service in services)
-        and (entry := ledger.entries.get(change.service))
-        and entry.image(entry.live) not in (change.image_before, change.image_after)
-    ]
-    if replaced:
-        raise OpsError(
-            "Something newer than that release is live; nothing was touched:",
-            [*replaced, "Roll the newer release back first, or name the services to roll back."],
         )
 
 

@@ -18,6 +18,7 @@ from ops.failures import OpsError
 from ops.release import commands, recovery
 from ops.release import ledger as ledgers
 from ops.release import receipt as written
+from ops.release.conduct import Conductor
 from ops.release.receipt import Outcome, Receipt
 from ops.release.server import Server
 from ops.release.site import Site
@@ -183,12 +184,57 @@ def test_a_release_that_gave_up_cleanly_needs_no_settling(tree: Tree) -> None:
     assert tree.events[0] == "prepare"
 
 
-def test_a_rollback_undoes_the_last_release_that_is_live(tree: Tree) -> None:
+def test_a_rollback_undoes_the_last_release_as_a_whole(tree: Tree) -> None:
     was("zero", "one", WEB, BACKEND, hours_ago=3)
-    was("one", "two", WEB, hours_ago=1, outcome=Outcome.ROLLED_BACK)
     commands.rollback()
     assert [change.service for change in newest().services] == [BACKEND, WEB]
     assert tree.ledger[WEB].image(tree.ledger[WEB].live) == image("zero", WEB)
+
+
+@pytest.mark.parametrize("services", [[], [WEB]])
+def test_a_release_that_went_back_by_itself_is_not_undone_one_step_further(
+    tree: Tree, capsys: pytest.CaptureFixture[str], services: list[str]
+) -> None:
+    earlier = was("zero", "one", WEB, BACKEND, hours_ago=3)
+    was("one", "two", WEB, hours_ago=1, outcome=Outcome.ROLLED_BACK)
+    with pytest.raises(typer.Exit):
+        commands.rollback(services)
+    assert tree.events == []
+    told = " ".join(capsys.readouterr().err.split())
+    assert "ended rolled-back and is not live" in told
+    assert " ".join(["./manacore rollback", *services, f"--release {earlier.id}"]) in told
+    commands.rollback(services, release_id=earlier.id)
+    assert tree.ledger[WEB].image(tree.ledger[WEB].live) == image("zero", WEB)
+
+
+def test_a_second_rollback_goes_no_further(tree: Tree) -> None:
+    was("zero", "one", WEB, hours_ago=3)
+    has(chat_web=Entry(live=Slot.GREEN, blue=image("one", WEB), green=image("two", WEB)))
+    was("one", "two", WEB, hours_ago=1)
+    commands.rollback()
+    with pytest.raises(typer.Exit):
+        commands.rollback()
+    assert tree.ledger[WEB].image(tree.ledger[WEB].live) == image("one", WEB)
+
+
+def test_each_named_service_is_undone_by_its_own_last_release(tree: Tree) -> None:
+    was("zero", "one", WEB, hours_ago=3)
+    was("zero", "one", BACKEND, hours_ago=1)
+    commands.rollback([WEB, BACKEND])
+    assert tree.ledger[WEB].image(tree.ledger[WEB].live) == image("zero", WEB)
+    assert tree.ledger[BACKEND].image(tree.ledger[BACKEND].live) == image("zero", BACKEND)
+
+
+def test_all_that_cannot_be_undone_is_named_at_once(
+    tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    was("zero", "one", BACKEND, hours_ago=3)
+    with pytest.raises(typer.Exit):
+        commands.rollback([WEB, BACKEND, "uload-web"])
+    told = capsys.readouterr().err
+    assert f"{WEB}: was never released" in told
+    assert "uload-web: was never released" in told
+    assert tree.events == []
 
 
 def test_single_services_of_a_set_are_rolled_back(tree: Tree) -> None:
@@ -267,3 +313,18 @@ def test_a_full_disk_does_not_hide_the_error(
     with pytest.raises(typer.Exit):
         commands.release([f"{WEB}=two"], watch=0, probe=False)
     assert "The release is released" in capsys.readouterr().err
+
+
+def test_a_release_whose_prober_broke_has_an_exit_code(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = receipts.receipt(service=WEB, requests=0)
+    assert seen.prober
+    report = seen.prober.model_copy(update={"broken": "OSError: no more sockets"})
+    told = {None: seen, "broken": seen.model_copy(update={"prober": report})}
+    monkeypatch.setattr(Conductor, "release", always(told[None]))
+    commands.release([f"{WEB}=two"])
+    monkeypatch.setattr(Conductor, "release", always(told["broken"]))
+    with pytest.raises(typer.Exit) as ended:
+        commands.release([f"{WEB}=two"])
+    assert ended.value.exit_code == 1
