@@ -50,6 +50,7 @@ def publish(
                 for name, service in {**apexes, **public}.items()
             ],
             caa_domains=sorted(zones),
+            issuer=settings.tls.authority,
             incident_mail=settings.tls.email,
         ),
         providers.options(),

@@ -14,8 +14,8 @@ from components.component import Component
 AUTOMATIC_TTL: Final = 1
 """The only TTL that Cloudflare takes for a proxied record."""
 
-EDGE_ISSUERS: Final = ("letsencrypt.org",)
-"""Who issues the certificates of our own edge proxy."""
+EDGE_ISSUER: Final = "letsencrypt.org"
+"""Who issues the certificates of our own edge proxy, unless told otherwise."""
 
 PROXY_ISSUERS: Final = (
     "letsencrypt.org",
@@ -53,6 +53,8 @@ class RecordsArgs:
     """Seconds, 60 to 86400, of what is not proxied."""
     comment: str = "managed by manacore-platform"
     """At most 100 characters."""
+    issuer: str = EDGE_ISSUER
+    """The edge's authority, by the name that it checks CAA records for."""
     incident_mail: str | None = None
     """Where an authority reports a refused request (CAA `iodef`)."""
 
@@ -167,7 +169,9 @@ def _plan(args: RecordsArgs) -> _Plan:
         if domain not in domains:
             plan.problems.append(f"caa_domains/{index} ({owned}): not among the zones")
             continue
-        issuers = PROXY_ISSUERS if domain in proxied else EDGE_ISSUERS
+        issuers = [args.issuer]
+        if domain in proxied:
+            issuers += [issuer for issuer in PROXY_ISSUERS if issuer != args.issuer]
         plan.records.extend(_authorities(domain, issuers, args.incident_mail))
     return plan
 

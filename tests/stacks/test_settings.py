@@ -95,6 +95,23 @@ def test_problems_of_settings_and_ledger_come_together(tmp_path: Any) -> None:
     assert paths == {"Pulumi.staging.yaml: unknown", "releases/staging.yaml"}
 
 
+@pytest.mark.parametrize(
+    ("tls", "public"),
+    [
+        ({}, True),
+        ({"directory": "https://dv.acme-v02.api.pki.goog/directory"}, True),
+        ({"directory": "https://acme-staging-v02.api.letsencrypt.org/directory"}, False),
+        ({"directory": "https://ca.internal/directory", "root": "-----BEGIN"}, False),
+        ({"issuer": "internal"}, False),
+    ],
+)
+def test_only_certificates_that_everybody_trusts_are_verified(
+    tls: dict[str, str], public: bool
+) -> None:
+    settings = load("staging", raw("staging", tls={"email": "ops@manacore.app", **tls})).settings
+    assert settings.tls.public is public
+
+
 def test_an_unknown_stack_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="use one of: staging, production"):
         load("develop", {})

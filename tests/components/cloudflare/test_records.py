@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.cloudflare.records import (
-    EDGE_ISSUERS,
+    EDGE_ISSUER,
     PROXY_ISSUERS,
     PublicHost,
     Records,
@@ -76,9 +76,7 @@ def test_an_owned_domain_lets_only_the_edge_s_authority_issue() -> None:
     records = build(caa_domains=["manacore.app"]).of(RECORD)
     data = [r.inputs["data"] for r in records if r.inputs["type"] == "CAA"]
     assert data == [
-        {"flags": 0, "tag": tag, "value": issuer}
-        for issuer in EDGE_ISSUERS
-        for tag in ("issue", "issuewild")
+        {"flags": 0, "tag": tag, "value": EDGE_ISSUER} for tag in ("issue", "issuewild")
     ]
     assert all("content" not in r.inputs for r in records if r.inputs["type"] == "CAA")
 
@@ -87,6 +85,19 @@ def test_a_domain_with_a_proxied_host_lets_cloudflare_s_authorities_issue_too() 
     records = build(hosts=[host(proxied=True)], caa_domains=["manacore.app"]).of(RECORD)
     issuers = {r.inputs["data"]["value"] for r in records if r.inputs["type"] == "CAA"}
     assert issuers == set(PROXY_ISSUERS)
+
+
+def test_another_authority_may_issue_in_its_place() -> None:
+    hosts = [host(proxied=True)]
+    alone = build(caa_domains=["manacore.app"], issuer="pki.example").of(RECORD)
+    behind = build(hosts=hosts, caa_domains=["manacore.app"], issuer="pki.example").of(RECORD)
+    assert {r.inputs["data"]["value"] for r in alone if r.inputs["type"] == "CAA"} == {
+        "pki.example"
+    }
+    assert {r.inputs["data"]["value"] for r in behind if r.inputs["type"] == "CAA"} == {
+        "pki.example",
+        *PROXY_ISSUERS,
+    }
 
 
 def test_refused_requests_are_reported_to_a_mail_address() -> None:
