@@ -65,7 +65,8 @@ def test_a_migration_runs_before_the_switch(platform: Platform) -> None:
     steps = [step["name"] for step in done["steps"]]
     assert steps.index(f"migrate {BACKEND}") < steps.index("flip")
     asked = 'docker exec postgres psql -U postgres -d chat -Atc "SELECT version FROM migrations"'
-    assert platform.remote(asked).split() == [tag]
+    # Releases before this one migrated too.
+    assert tag in platform.remote(asked).split()
     assert answers(platform, BACKEND) == tag
     receipt(platform, "rollback", BACKEND)
 
