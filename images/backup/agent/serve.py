@@ -165,7 +165,7 @@ def serve(settings: Settings) -> NoReturn:
         sweep(settings)
     scheduler = Scheduler(settings=settings, jobs=jobs(settings))
     # All addresses: which ones the container has is for its networks to say. No port is published.
-    http = server(scheduler, ("", settings.port))
+    http = server(scheduler, ("", settings.serve_port))
     threading.Thread(target=http.serve_forever, daemon=True).start()
     for verb, moment in scheduler.due().items():
         _say(f"{verb}: next at {moment:%Y-%m-%d %H:%M} UTC")

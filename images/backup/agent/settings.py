@@ -40,7 +40,7 @@ class Settings:
     """When a backup begins each day, UTC."""
     verify_at: str = "Sun 04:00"
     """When the backups are proven each week, UTC."""
-    port: int = 9187
+    serve_port: int = 9187
     """Where `serve` answers `/health` and `/metrics`."""
     wait_seconds: int = 3600
     """For how long a command waits until another one has ended."""
