@@ -119,8 +119,13 @@ class Backup(_Model):
     run_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = Field(
         default=None, description="When a backup begins each day, UTC, such as 02:00."
     )
-    verify_at: str | None = Field(
-        default=None, description="When the backups are proven each week, UTC."
+    verify_at: (
+        Annotated[
+            str, Field(pattern=r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01][0-9]|2[0-3]):[0-5][0-9]$")
+        ]
+        | None
+    ) = Field(
+        default=None, description="When the backups are proven each week, UTC, such as Sun 04:00."
     )
     keep_days: int | None = Field(
         default=None,

@@ -128,6 +128,7 @@ def _settings(args: BackupArgs) -> str:
         "user": BACKUP_ROLE,
         "databases": sorted(args.databases),
         "work": args.work_target,
+        "serve_port": args.runtime.port,
         "keep_days": args.keep_days,
         "run_at": args.schedule.run_at,
         "verify_at": args.schedule.verify_at,

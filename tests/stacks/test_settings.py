@@ -96,6 +96,7 @@ def test_another_s3_server_takes_the_bucket_of_the_same_name() -> None:
         ({"endpoint": "https://host/bucket"}, "Pulumi.staging.yaml: backup.endpoint"),
         ({"endpoint": "host:9000"}, "Pulumi.staging.yaml: backup.endpoint"),
         ({"run_at": "24:00"}, "Pulumi.staging.yaml: backup.run_at"),
+        ({"verify_at": "Sunday 04:00"}, "Pulumi.staging.yaml: backup.verify_at"),
     ],
 )
 def test_a_backup_that_cannot_work_is_refused(backup: dict[str, Any], expected: str) -> None:

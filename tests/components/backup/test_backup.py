@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -12,6 +13,7 @@ import pytest
 from components.backup.backup import Backup, BackupArgs, Schedule
 from components.docker.container import Runtime
 from components.docker.host import Host, HostArgs
+from images.backup.agent.settings import Settings
 from tests.support.mocks import Answer, Recorder, recording
 
 CONTAINER = "docker:index/container:Container"
@@ -98,9 +100,20 @@ def test_the_agent_is_told_everything_but_credentials() -> None:
         "user": "backup-agent",
         "databases": ["chat", "uload"],
         "work": "/var/lib/backup",
+        "serve_port": 9187,
         "keep_days": 31,
         "run_at": "02:00",
     }
+
+
+def test_the_agent_takes_what_it_is_told(tmp_path: Path) -> None:
+    told = settings(schedule=Schedule(run_at="01:15", verify_at="Sat 05:30"))
+    for name in ("password_file", "credentials_file", "passfile"):
+        told[name] = __file__  # a file that is there
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(told))
+    read = Settings.read(file)
+    assert (read.run_at, read.verify_at, read.serve_port) == ("01:15", "Sat 05:30", 9187)
 
 
 def test_times_that_nobody_set_are_the_agents_own() -> None:
