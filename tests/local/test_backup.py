@@ -9,17 +9,22 @@ import uuid
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 import pytest
 
 from catalog import load_catalog
-from tests.local.platform import Answer, Platform
+from localcloud.processes import wait_until
+from tests.local.platform import Answer, Platform, get
 
 # Each of restic's calls derives the repository's key anew: a backup of six databases has dozens.
 pytestmark = [pytest.mark.local, pytest.mark.full]
 
 STAGING = Platform()
+AUTH = "mana-core-auth"
+WORK = "/mnt/data/backup-work"
+JOURNAL = f"{WORK}/journal.json"
 Remote = Callable[[str], str]
 SECRETS = "/srv/manacore/secrets/backup"
 # Arguments and variables of all processes, twenty times in some seconds; some end meanwhile.
@@ -89,6 +94,19 @@ def backup(verb: str) -> list[Answer]:
     return cast("list[Answer]", STAGING.manacore("backup", verb))
 
 
+def asked_until(ended: Callable[[], bool]) -> list[int]:
+    """What services with other databases answer, again and again until `ended` says so."""
+    outputs = STAGING.outputs()
+    address = outputs["servers"]["main"]["ipv4"]
+    urls = [s["health_url"] for s in outputs["services"] if s["name"] in ("quote-backend", AUTH)]
+    parts = [url.removeprefix("https://").partition("/") for url in urls]
+    assert len(parts) == 2
+    answers: list[int] = []
+    while not ended():
+        answers += [get(address, host, f"/{path}")[0] for host, _, path in parts]
+    return answers
+
+
 def test_a_lost_row_comes_back_while_services_run(chat: Chat) -> None:
     made = {one["database"]: one for one in backup("run")}
     assert set(made) == set(load_catalog().databases)
@@ -102,7 +120,12 @@ def test_a_lost_row_comes_back_while_services_run(chat: Chat) -> None:
 
     chat.delete()
     assert chat.rows() == 0
-    done = STAGING.manacore("restore", "chat", "--yes")
+    with ThreadPoolExecutor(1) as pool:
+        restoring = pool.submit(STAGING.manacore, "restore", "chat", "--yes")
+        answers = asked_until(restoring.done)
+        done = restoring.result()
+    assert len(answers) > 10, "nobody asked while it ran"
+    assert set(answers) == {200}, "services of other databases go on meanwhile"
 
     assert chat.rows() == 1
     assert done["snapshot"].startswith(identity[:8])
@@ -126,6 +149,42 @@ def test_a_copy_beside_it_leaves_the_database_alone(chat: Chat) -> None:
 def test_what_there_is_no_backup_of_is_refused(remote: Remote) -> None:
     assert remote("docker ps --quiet --filter name=^backup$")
     assert "no backup of nothing" in STAGING.refused("restore", "nothing", "--yes")
+
+
+def test_a_backup_that_was_missed_is_made_once_the_agent_runs_again(remote: Remote) -> None:
+    def last() -> tuple[datetime, bool]:
+        run = json.loads(remote(f"sudo cat {JOURNAL}"))["run"]
+        return datetime.fromisoformat(run["ended"]), run["done"]
+
+    backup("run")
+    begun = last()[0]
+    older = r's/"started": "20[0-9]*/"started": "2020/'
+    remote(f"docker stop backup && sudo sed -i '{older}' {JOURNAL} && docker start backup")
+    assert wait_until(lambda: last()[0] > begun, timeout=180, every=2)
+    assert last()[1], remote("docker logs --tail 20 backup 2>&1")
+    scraped = "wget -q -O - http://127.0.0.1:9090/api/v1/query?query=manacore_backup_last_run_"
+    query = f"docker exec prometheus {scraped}timestamp_seconds"
+
+    def told() -> float:
+        found = json.loads(remote(query))["data"]["result"]
+        return float(found[0]["value"][1]) if found else 0
+
+    assert wait_until(lambda: told() == pytest.approx(last()[0].timestamp()), timeout=90, every=2)
+
+
+def test_a_backup_that_was_killed_is_no_obstacle_to_the_next(remote: Remote) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        killed = pool.submit(STAGING.attempt, "backup", "run")
+        # The third of six is on its way: its folder is there only meanwhile.
+        remote(
+            f"timeout 50 sh -c 'until sudo test -d {WORK}/manadeck; do sleep 0.02; done'"
+            " && docker kill backup && docker start backup"
+        )
+        assert killed.result().returncode == 1
+        assert "Traceback" not in killed.result().stderr
+    left = remote(f"sudo ls {WORK}").split()
+    assert "manadeck" not in left, "the start removes the dump that was left"
+    assert {one["problem"] for one in backup("run")} == {""}
 
 
 def test_no_credential_shows_while_a_backup_runs(remote: Remote) -> None:
@@ -155,6 +214,10 @@ def test_no_credential_shows_while_a_backup_runs(remote: Remote) -> None:
         "log": remote("docker logs backup 2>&1"),
         "state": json.dumps(state),
         "compose": remote("sudo cat /srv/manacore/compose/compose.yaml"),
+        # The object store is a process of this machine.
+        "local processes": subprocess.run(
+            ["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
+        ).stdout,
     }
     encoded = {base64.b64encode(text.encode()).decode() for text in texts.values()}
     for place, text in shown.items():
