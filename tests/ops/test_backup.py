@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from ops import session
 from ops.agent import Agent
 from ops.cli import app
 from ops.failures import OpsError
@@ -254,3 +256,23 @@ def test_an_agent_that_does_not_answer_is_an_error_with_its_remedy(
         agent(script).ask("list")
     assert said in str(error.value)
     assert "./manacore up --stack staging" in str(error.value)
+
+
+def test_a_stack_without_the_agent_says_what_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    support = [{"kind": "edge", "server": "main", "container": "edge"}]
+    found: dict[str, Any] = {"servers": {"main": {"ipv4": "198.51.100.10"}}, "support": support}
+
+    def outputs(_: object) -> dict[str, Any]:
+        return found
+
+    def stack(_: object) -> None:
+        return None
+
+    monkeypatch.setattr(session, "outputs", outputs)
+    monkeypatch.setattr(session.Session, "stack", stack)
+    target: Any = SimpleNamespace(stack="staging")
+    with pytest.raises(OpsError, match="no backup agent"):
+        Agent.of(target)
+    support.append({"kind": "backup", "server": "main", "container": "backup"})
+    agent = Agent.of(target)
+    assert (agent.server.name, agent.container) == ("main", "backup")
