@@ -37,7 +37,7 @@ class Catalog:
 
     @cached_property
     def counted(self) -> tuple[Service, ...]:
-        """The plan's 39 services: all but the edge and the exporters."""
+        """The plan's 39 services: all but the edge, the exporters and the backup."""
         return tuple(s for s in self if s.defaults.counted)
 
     @cached_property
@@ -79,6 +79,15 @@ class Catalog:
         """The secrets that a stack must be given: of services and of their builds."""
         values = {v.secret for s in self for v in s.env.values() if isinstance(v, Secret)}
         return tuple(sorted(values | {name for s in self for name in s.ci_secrets}))
+
+    @cached_property
+    def private_secret_names(self) -> frozenset[str]:
+        """The secrets of infrastructure alone, which are nothing to the apps' workflows."""
+        given = {
+            name: {s.slots for s in self if Secret(secret=name) in s.env.values()}
+            for name in self.secret_names
+        }
+        return frozenset(name for name, slots in given.items() if slots == {False})
 
     def start_order(self) -> tuple[Service, ...]:
         """The services so that each comes after those that it needs."""

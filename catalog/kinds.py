@@ -26,6 +26,7 @@ class Kind(StrEnum):
     ALERTMANAGER = "alertmanager"
     EDGE = "edge"
     EXPORTER = "exporter"
+    BACKUP = "backup"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,5 +75,9 @@ KINDS: dict[Kind, KindDefaults] = {
     Kind.EDGE: KindDefaults(cpus=1.0, memory=512, health="", port=443, counted=False),
     Kind.EXPORTER: KindDefaults(
         cpus=0.1, memory=64, health="/-/healthy", port=9115, counted=False, metrics="/metrics"
+    ),
+    # A proof runs a PostgreSQL of its own beside restic.
+    Kind.BACKUP: KindDefaults(
+        cpus=1.0, memory=1024, health="/health", port=9187, counted=False, metrics="/metrics"
     ),
 }

@@ -158,6 +158,9 @@ class Service(_Model):
             case Kind.EXPORTER:
                 # It probes the public names, so it needs the way out that `frontend` has.
                 joined = {Network.MONITORING, Network.FRONTEND}
+            case Kind.BACKUP:
+                # `monitoring`, where Prometheus asks it, has the way out to the bucket as well.
+                joined = {Network.DATA, Network.MONITORING}
             case Kind.NESTJS:
                 joined = {Network.BACKEND, Network.MONITORING}
             case Kind.SVELTEKIT:

@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from localcloud import engine, stack_config
 from localcloud.credentials import Credentials
 from localcloud.docker_daemon import LABEL, DockerDaemon
 from localcloud.home import Home
+from localcloud.objects.store import KEY_ID, SECRET, ObjectStore
 from localcloud.preflight import EMULATOR_PORTS, PROVIDER_PORTS
 from localcloud.processes import NotReadyError, Process
 from localcloud.stack_config import StackConfig
@@ -63,8 +64,10 @@ class LocalCloud:
             ("engine", self._engine),
             ("servers' base image", self._server_image),
             (f"registry and images of {stack}", lambda: self._images(stack)),
+            ("object store", self._build_objects),
         )
-        with self.steps.step("emulators and providers"):
+        with self.steps.step("object store, emulators and providers"):
+            self._start_objects()
             self._start_emulators()
             self._start_providers()
         with self.steps.step(f"configuration of {stack}"):
@@ -73,7 +76,7 @@ class LocalCloud:
     def down(self) -> None:
         """Remove everything that `up` made, whatever state it is in; the caches stay."""
         with self.steps.step("processes"):
-            for process in (self._emulators, self._providers):
+            for process in (self._emulators, self._providers, self._objects):
                 process.stop()
             _end_ssh_connections()
         daemon = DockerDaemon(self.home)
@@ -89,7 +92,7 @@ class LocalCloud:
 
     def is_up(self, stack: str) -> bool:
         """Whether it runs, with this stack configured."""
-        running = self._emulators.pid() is not None
+        running = self._emulators.pid() is not None and self._objects.pid() is not None
         served = self.uses_official_plugins or self._providers.pid() is not None
         return running and served and self._config(stack).file.is_file()
 
@@ -130,6 +133,10 @@ class LocalCloud:
     @property
     def _providers(self) -> Process:
         return Process(name="providers", run=self.home.run, logs=self.home.logs)
+
+    @property
+    def _objects(self) -> Process:
+        return Process(name="objects", run=self.home.run, logs=self.home.logs)
 
     def _config(self, stack: str) -> StackConfig:
         return StackConfig(
@@ -176,12 +183,26 @@ class LocalCloud:
         builder = ImageBuilder(self.home, registry, self.steps.say)
         builder.ensure([*others, *ledger.images], catalog)
 
+    def _build_objects(self) -> None:
+        ObjectStore(self.home).program()
+
+    def _start_objects(self) -> None:
+        store = ObjectStore(self.home)
+        secrets = self.credentials.service_secrets([KEY_ID, SECRET])
+        self._serve(
+            self._objects, store.command(), store.variables(secrets), [store.port], host=store.host
+        )
+
     def _start_emulators(self) -> None:
         seed = self.home.local / "seed.json"
         seed.write_text(json.dumps(stack_config.seed(self.root), indent=2))
         self._serve(
             self._emulators,
-            ["-m", "localcloud.emulators", "--home", str(self.home.root), "--seed", str(seed)],
+            [
+                *(sys.executable, "-m", "localcloud.emulators"),
+                *("--home", str(self.home.root), "--seed", str(seed)),
+            ],
+            self._vendors,
             EMULATOR_PORTS,
         )
 
@@ -189,26 +210,41 @@ class LocalCloud:
         if self.uses_official_plugins:
             self._providers.stop()
             return
-        self._serve(self._providers, ["-m", "localcloud.providers"], PROVIDER_PORTS)
+        command = [sys.executable, "-m", "localcloud.providers"]
+        self._serve(self._providers, command, self._vendors, PROVIDER_PORTS)
 
-    def _serve(self, process: Process, arguments: Sequence[str], ports: Sequence[int]) -> None:
+    @property
+    def _vendors(self) -> dict[str, str]:
+        return {key: v for key, v in self.variables("").items() if key != "PULUMI_STACK"}
+
+    def _serve(
+        self,
+        process: Process,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        ports: Sequence[int],
+        host: str = "127.0.0.1",
+    ) -> None:
         """Start a background process, again when its code or its variables changed since."""
-        variables = {key: v for key, v in self.variables("").items() if key != "PULUMI_STACK"}
+
+        def ready() -> bool:
+            return all(_answers(host, port) for port in ports)
+
         # Another tree's process may lose its code when that tree is removed.
-        made = _fingerprint(self.root, [str(self.root), *arguments, json.dumps(variables)])
+        made = _fingerprint(self.root, [str(self.root), *command, json.dumps(dict(variables))])
         mark = self.home.run / f"{process.name}.made"
         if process.pid() is not None and mark.is_file() and mark.read_text() == made:
-            process.await_ready(lambda: all(_answers(port) for port in ports), READY_SECONDS)
+            process.await_ready(ready, READY_SECONDS)
             return
         process.stop()
-        if taken := [str(port) for port in ports if _answers(port)]:
+        if taken := [str(port) for port in ports if _answers(host, port)]:
             raise NotReadyError(
-                f"{process.name}: something else answers on 127.0.0.1:{', '.join(taken)}; "
+                f"{process.name}: something else answers on {host}:{', '.join(taken)}; "
                 f"find it with ss -ltnp 'sport = :{taken[0]}' and end it"
             )
         environment = {**os.environ, **variables, "PYTHONPATH": str(self.root)}
-        process.start([sys.executable, *arguments], environment)
-        process.await_ready(lambda: all(_answers(port) for port in ports), READY_SECONDS)
+        process.start(command, environment)
+        process.await_ready(ready, READY_SECONDS)
         mark.write_text(made)
 
     def _configure(self, stack: str) -> None:
@@ -247,10 +283,10 @@ def _docker(*arguments: str) -> str:
     return done.stdout
 
 
-def _answers(port: int) -> bool:
+def _answers(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 def _fingerprint(root: Path, told: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ import yaml
 
 from catalog import Catalog
 from localcloud.credentials import Credentials
+from localcloud.objects.store import ENDPOINT
 
 PROJECT = "manacore"
 
@@ -27,7 +28,7 @@ class StackConfig:
     """The files of one stack in `folder`, from those in `root`.
 
     Only what a local cloud must have its own way is laid over: who logs in, who issues the
-    certificates, and the secrets, which are encrypted with the local passphrase.
+    certificates, where backups go, and the secrets, which are encrypted with the local passphrase.
     """
 
     stack: str
@@ -86,6 +87,7 @@ def overlaid(committed: Mapping[str, Any], credentials: Credentials, stack: str)
     tls = dict(config.get(f"{PROJECT}:tls", {}))
     tls["issuer"] = "internal"
     config[f"{PROJECT}:tls"] = tls
+    config[f"{PROJECT}:backup"] = {**config.get(f"{PROJECT}:backup", {}), "endpoint": ENDPOINT}
     config.pop(f"{PROJECT}:secrets", None)
     kept = {key: value for key, value in committed.items() if key != "encryptionsalt"}
     return {**kept, "config": config}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from ops.backup import backup
 from ops.doctor import doctor
 from ops.down import down
 from ops.env import env
@@ -12,6 +13,7 @@ from ops.outputs import outputs
 from ops.preview import preview
 from ops.release.commands import history, release, retire, rollback
 from ops.release.maintenance import maintenance
+from ops.restore import restore
 from ops.status import status
 from ops.up import up
 
@@ -30,6 +32,8 @@ for verb in (
     retire,
     maintenance,
     history,
+    backup,
+    restore,
     down,
     status,
     doctor,

@@ -40,7 +40,9 @@ def deliver(
     """
     prefix = f"{stack.upper()}_"
     given = {
-        name: pulumi.Output.secret(v.get_secret_value()) for name, v in settings.secrets.items()
+        name: pulumi.Output.secret(v.get_secret_value())
+        for name, v in settings.secrets.items()
+        if name not in catalog.private_secret_names
     }
     builds = {name for service in catalog for name in service.ci_secrets}
     secrets: dict[str, pulumi.Input[str]] = {

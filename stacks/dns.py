@@ -73,7 +73,10 @@ def publish(
             account_id=settings.cloudflare.account,
             bucket=settings.cloudflare.backup_bucket,
             lock_days=settings.cloudflare.backup_days,
-            lock_prefixes=("data/", "keys/", "snapshots/"),
+            lock_prefixes=("snapshots/",),
+            # restic shares packs between old and new backups, and without index, key or `config`
+            # it reads none of them: no age is old enough.
+            lock_forever=("config", "data/", "index/", "keys/"),
             protect=settings.protect,
         ),
         providers.options(),

@@ -9,6 +9,7 @@ from typing import cast
 import pulumi
 
 from catalog import Catalog, Kind, Network, Service
+from components.backup.backup import Backup, BackupArgs, Schedule
 from components.data.postgres import Postgres, PostgresArgs
 from components.data.redis import Redis, RedisArgs
 from components.docker.compose import Compose, ComposeArgs
@@ -40,7 +41,7 @@ _MONITORING = (Kind.PROMETHEUS, Kind.GRAFANA, Kind.LOKI, Kind.ALERTMANAGER)
 
 def role_of(service: Service) -> Role:
     """The role whose server runs a service."""
-    if service.kind in (Kind.POSTGRES, Kind.REDIS):
+    if service.kind in (Kind.POSTGRES, Kind.REDIS, Kind.BACKUP):
         return Role.DATA
     if service.kind in (*_MONITORING, Kind.EXPORTER):
         return Role.MONITORING
@@ -151,6 +152,7 @@ class ServerStack:
                 data=self._folder(postgres),
                 superuser_password=vault.password("postgres"),
                 databases={name: vault.database(name) for name in databases},
+                backup_password=vault.password("backup"),
                 depends_on=self._after(),
             ),
             self._options(),
@@ -164,6 +166,34 @@ class ServerStack:
                 data=self._folder(redis),
                 password=vault.password("redis"),
                 depends_on=self._after(),
+            ),
+            self._options(),
+        )
+
+        self._backup()
+
+    def _backup(self) -> None:
+        backup, settings = self._service(Kind.BACKUP), self.inputs.settings
+        given = self.inputs.resolver.environment(backup).secrets
+        ((_, work_target),) = backup.volumes.items()
+        self.services[backup.name] = Backup(
+            backup.name,
+            BackupArgs(
+                host=self.host,
+                runtime=runtime(backup),
+                work=self._folder(backup),
+                work_target=work_target,
+                repository=settings.repository,
+                databases=list(self.inputs.catalog.databases),
+                keep_days=settings.keep_days,
+                schedule=Schedule(
+                    run_at=settings.backup.run_at, verify_at=settings.backup.verify_at
+                ),
+                key_id=given["BACKUP_S3_KEY_ID"],
+                key_secret=given["BACKUP_S3_SECRET"],
+                password=given["BACKUP_PASSWORD"],
+                database_password=self.inputs.vault.password("backup"),
+                depends_on=self._after("postgres"),
             ),
             self._options(),
         )
@@ -267,7 +297,10 @@ class ServerStack:
         )
 
     def _targets(self) -> list[Target]:
-        """Monitoring is scraped directly, apps through the metrics listener of their edge."""
+        """Monitoring is scraped directly, apps through the metrics listener of their edge.
+
+        So is the backup, where it is on the same server; elsewhere nothing reaches it.
+        """
         edges = [
             Target(service=f"edge-{server}", address=address, path="/metrics")
             for server, address in self.metrics_hosts.items()
@@ -275,7 +308,7 @@ class ServerStack:
         monitoring = [
             Target(service=s.name, address=f"{s.name}:{s.port}", path=s.metrics)
             for s in self.inputs.catalog
-            if s.metrics and role_of(s) is Role.MONITORING
+            if s.metrics and role_of(s) in {Role.MONITORING, Role.DATA} & self.roles
         ]
         apps = self.metrics_hosts[self.inputs.settings.holder(Role.APP)]
         return [

@@ -110,6 +110,31 @@ class Cloudflare(_Model):
     )
 
 
+class Backup(_Model):
+    """Where the databases' backups go, when, and for how long they stay."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+$")] | None = Field(
+        default=None, description="S3 URL without a path; unset: R2 of the Cloudflare account."
+    )
+    run_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = Field(
+        default=None, description="When a backup begins each day, UTC, such as 02:00."
+    )
+    verify_at: (
+        Annotated[
+            str, Field(pattern=r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01][0-9]|2[0-3]):[0-5][0-9]$")
+        ]
+        | None
+    ) = Field(
+        default=None, description="When the backups are proven each week, UTC, such as Sun 04:00."
+    )
+    keep_days: int | None = Field(
+        default=None,
+        ge=2,
+        le=3651,
+        description="For how long a backup is kept; unset: a day more than cloudflare.backup_days.",
+    )
+
+
 class GitHub(_Model):
     """The repository of the apps, and who may deploy."""
 
@@ -188,6 +213,7 @@ class Settings(_Model):
     )
     domains: dict[str, Domain] = Field(description="Domains by the catalogue's key.")
     cloudflare: Cloudflare = Field(description="Cloudflare account, zones, backup bucket.")
+    backup: Backup = Field(default=Backup(), description="The backup agent's bucket and times.")
     github: GitHub = Field(description="Repository and deployment gate.")
     ssh: Ssh = Field(description="Who may log in, and from where.")
     tls: Tls = Field(description="Certificates of the edge.")
@@ -222,6 +248,26 @@ class Settings(_Model):
         if Role.DATA not in self.servers[app].roles:
             raise ValueError(f"server {app} has the role app: databases must be on it too")
         return self
+
+    @model_validator(mode="after")
+    def _kept_longer_than_locked(self) -> Settings:
+        if self.keep_days <= self.cloudflare.backup_days:
+            raise ValueError(
+                f"backup.keep_days is {self.keep_days}: take more than cloudflare.backup_days "
+                f"({self.cloudflare.backup_days}), or the lock refuses what retention drops"
+            )
+        return self
+
+    @property
+    def keep_days(self) -> int:
+        """For how long a backup is kept."""
+        return self.backup.keep_days or self.cloudflare.backup_days + 1
+
+    @property
+    def repository(self) -> str:
+        """restic's address of the bucket."""
+        r2 = f"https://{self.cloudflare.account}.r2.cloudflarestorage.com"
+        return f"s3:{self.backup.endpoint or r2}/{self.cloudflare.backup_bucket}"
 
     def holder(self, role: Role) -> str:
         """The name of the server that holds a role."""

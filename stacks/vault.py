@@ -21,7 +21,7 @@ from components.component import Component
 
 
 class Vault(Component):
-    """Passwords of the databases, of Redis and Grafana, and the catalogue's generated secrets."""
+    """Passwords of databases, Redis, Grafana, the backup's role; the catalogue's generated ones."""
 
     token: ClassVar[str] = "manacore:stacks:Vault"  # noqa: S105 - a type's name
     jwt_public_key: pulumi.Output[str]
@@ -49,6 +49,7 @@ class Vault(Component):
                 "postgres",
                 "redis",
                 "grafana",
+                "backup",
                 *(f"database-{database}" for database in sorted(catalog.databases)),
                 *sorted(generated),
             ]
@@ -62,7 +63,7 @@ class Vault(Component):
         self.register()
 
     def password(self, key: str) -> pulumi.Output[str]:
-        """A generated secret: `postgres`, `redis`, `grafana`, or a name of the catalogue."""
+        """A generated secret: `postgres`, `redis`, `grafana`, `backup`, or a catalogue's name."""
         return self._passwords[key]
 
     def database(self, name: str) -> pulumi.Output[str]:

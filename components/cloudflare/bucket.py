@@ -36,7 +36,9 @@ class BackupBucketArgs:
     lock_days: int | None = None
     """For how long nobody, the program included, can delete or overwrite what was written."""
     lock_prefixes: Sequence[str] = ("",)
-    """What is locked. restic must be able to delete under `locks/`: name the others."""
+    """What is locked for `lock_days`. restic must be able to delete under `locks/`: not that."""
+    lock_forever: Sequence[str] = ()
+    """What is locked without end: objects that newer backups share are as old as the first."""
     expire_days: Mapping[str, int] = field(default_factory=dict[str, int])
     """Days until deletion by prefix. Not for a restic repository: restic forgets by itself."""
     abort_uploads_days: int = 7
@@ -88,13 +90,13 @@ class BackupBucket(Component):
             rules=_lifecycle(args),
             opts=self.child_options(),
         )
-        if args.lock_days is not None:
+        if locks := _locks(args):
             sdk.R2BucketLock(
                 f"{name}-lock",
                 account_id=args.account_id,
                 bucket_name=bucket.name,
                 jurisdiction=args.jurisdiction,
-                rules=_locks(args.lock_prefixes, args.lock_days),
+                rules=locks,
                 opts=self.child_options(),
             )
         self.bucket = bucket.name
@@ -130,16 +132,28 @@ def _lifecycle(args: BackupBucketArgs) -> list[R2BucketLifecycleRuleArgsDict]:
     return rules
 
 
-def _locks(prefixes: Sequence[str], days: int) -> list[R2BucketLockRuleArgsDict]:
-    return [
+def _locks(args: BackupBucketArgs) -> list[R2BucketLockRuleArgsDict]:
+    rules: list[R2BucketLockRuleArgsDict] = [
         {
-            "id": f"keep {prefix}".rstrip(),
+            "id": f"keep {prefix} forever",
             "enabled": True,
             "prefix": prefix,
-            "condition": {"type": "Age", "max_age_seconds": days * DAY},
+            "condition": {"type": "Indefinite"},
         }
-        for prefix in prefixes
+        for prefix in args.lock_forever
     ]
+    if args.lock_days is None:
+        return rules
+    for prefix in args.lock_prefixes:
+        rules.append(
+            {
+                "id": f"keep {prefix}".rstrip(),
+                "enabled": True,
+                "prefix": prefix,
+                "condition": {"type": "Age", "max_age_seconds": args.lock_days * DAY},
+            }
+        )
+    return rules
 
 
 def _problems(args: BackupBucketArgs) -> list[str]:
@@ -154,12 +168,21 @@ def _problems(args: BackupBucketArgs) -> list[str]:
         f"{path}: {value} is not a positive number" for path, value in days.items() if value < 1
     ]
     for prefix, expire in args.expire_days.items():
-        locked = any(prefix.startswith(p) or p.startswith(prefix) for p in args.lock_prefixes)
-        if args.lock_days is not None and locked and expire < args.lock_days:
+        locked = args.lock_days if _overlap(prefix, args.lock_prefixes) else None
+        if locked is not None and expire < locked:
             problems.append(
-                f"expire_days/{prefix}: {expire} days is less than the lock of {args.lock_days} "
+                f"expire_days/{prefix}: {expire} days is less than the lock of {locked} "
                 f"days, so nothing would ever be deleted in time"
             )
+        if _overlap(prefix, args.lock_forever):
+            problems.append(f"expire_days/{prefix}: is locked without end by lock_forever")
+    both = sorted(set(args.lock_forever) & set(args.lock_prefixes))
+    if args.lock_days is not None:
+        problems += [f"lock_forever/{prefix}: is in lock_prefixes too" for prefix in both]
     if args.lock_days is not None and not args.lock_prefixes:
         problems.append("lock_prefixes: empty, so that lock_days would lock nothing")
     return problems
+
+
+def _overlap(prefix: str, others: Sequence[str]) -> bool:
+    return any(prefix.startswith(other) or other.startswith(prefix) for other in others)

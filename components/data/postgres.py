@@ -14,18 +14,24 @@ from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
 from components.values import resolved
 
+# Not a database's name, whose pattern has no dash: the two kinds of role never meet.
+BACKUP_ROLE = "backup-agent"
 _PSQL = "docker exec -i postgres psql -q -v ON_ERROR_STOP=1 -U postgres -d postgres"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresArgs:
-    """`databases` maps each database, and its owning role of the same name, to the password."""
+    """`databases` maps each database, and its owning role of the same name, to the password.
+
+    `backup_password` is that of the role `BACKUP_ROLE`, which reads and restores all of them.
+    """
 
     host: Host
     runtime: Runtime
     data: pulumi.Input[str]
     superuser_password: pulumi.Input[str]
     databases: Mapping[str, pulumi.Input[str]]
+    backup_password: pulumi.Input[str]
     depends_on: Sequence[pulumi.Resource] = ()
 
 
@@ -77,7 +83,9 @@ class Postgres(Component):
             f"{name}-databases",
             self,
             create=_PSQL,
-            stdin=pulumi.Output.secret(resolved(args.databases).apply(_roles)),
+            stdin=pulumi.Output.secret(
+                resolved({**args.databases, BACKUP_ROLE: args.backup_password}).apply(roles)
+            ),
             depends_on=[self.container],
         )
         self.container_name = self.container.name
@@ -101,18 +109,40 @@ def _tuning(memory: int) -> list[str]:
     return [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
 
 
-def _roles(passwords: Mapping[str, str]) -> str:
-    return "\n".join(_role(name, password) for name, password in sorted(passwords.items()))
+def roles(passwords: Mapping[str, str]) -> str:
+    """The SQL that makes all roles and databases that are missing, by their passwords."""
+    owners = sorted(set(passwords) - {BACKUP_ROLE})
+    made = [_owner(name, passwords[name]) for name in owners]
+    return "\n".join([*made, _backup(passwords[BACKUP_ROLE], owners)])
 
 
-def _role(name: str, password: str) -> str:
-    """Make a role and its database unless they exist; only the role may connect to it."""
+def _backup(password: str, owners: Sequence[str]) -> str:
+    """Make the role that backs up and restores.
+
+    As a member of every owner it reads what they have, makes a database in their name and renames
+    one; it is no superuser, so it reaches no file and starts no program of the server.
+    """
+    members = ", ".join(f'"{name}"' for name in ["pg_read_all_data", *owners])
+    return f"""\
+{_login(BACKUP_ROLE, password, "CREATEDB")}\
+GRANT {members} TO "{BACKUP_ROLE}";
+"""
+
+
+def _login(name: str, password: str, right: str = "NOCREATEDB") -> str:
     quoted = password.replace("'", "''")
     # Names are the catalogue's, whose pattern has no quotes; psql has no other way to make a role.
     return f"""\
 SELECT 'CREATE ROLE "{name}" LOGIN' WHERE NOT EXISTS
   (SELECT FROM pg_roles WHERE rolname = '{name}') \\gexec
-ALTER ROLE "{name}" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{quoted}';
+ALTER ROLE "{name}" LOGIN NOSUPERUSER {right} NOCREATEROLE PASSWORD '{quoted}';
+"""  # noqa: S608
+
+
+def _owner(name: str, password: str) -> str:
+    """Make a role and its database unless they exist; only the role may connect to it."""
+    return f"""\
+{_login(name, password)}\
 SELECT 'CREATE DATABASE "{name}" OWNER "{name}"' WHERE NOT EXISTS
   (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
 REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;

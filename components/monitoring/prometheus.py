@@ -128,8 +128,43 @@ def configuration(args: PrometheusArgs) -> str:
     return json.dumps(document, indent=1)
 
 
+# Name, what is wrong, for how long, and in words. A metric that is missing is as bad as a bad one:
+# backups that nobody looked at are how they were lost before.
+_LAST_BACKUP = "manacore_backup_last_success_timestamp_seconds"
+_LAST_PROOF = "manacore_verify_last_success_timestamp_seconds"
+_BACKUP_ALERTS = (
+    ("BackupFailed", "manacore_backup_ok == 0", "1m", "the last backup failed"),
+    (
+        "BackupSuspect",
+        "manacore_backup_suspect == 1",
+        "1m",
+        "{{ $labels.database }} has much less in its last backup than in the one before",
+    ),
+    (
+        "BackupStale",
+        f"time() - {_LAST_BACKUP} > 26 * 3600",
+        "1m",
+        "{{ $labels.database }} has no good backup since {{ $value | humanizeDuration }}",
+    ),
+    ("BackupUnknown", f"absent({_LAST_BACKUP})", "26h", "nobody says when a backup was made"),
+    (
+        "RestoreProofFailed",
+        "manacore_verify_ok == 0",
+        "1m",
+        "{{ $labels.database }} was not restored as it was backed up",
+    ),
+    (
+        "RestoreProofStale",
+        f"time() - {_LAST_PROOF} > 8 * 86400",
+        "1m",
+        "no backup was restored for proof since {{ $value | humanizeDuration }}",
+    ),
+    ("RestoreProofUnknown", f"absent({_LAST_PROOF})", "8d", "nobody says when one was restored"),
+)
+
+
 def rules() -> str:
-    """The plan's alert rules that need nothing but probes, scrapes and the edge's metrics."""
+    """The plan's alert rules that need nothing but probes, scrapes, the edge and the backup."""
     # Caddy counts a request once per handler that it passes; all services are in a subroute.
     counted = "caddy_http_request_duration_seconds_count"
     failed = f'sum by (host) (rate({counted}{{handler="subroute",code=~"5.."}}[5m]))'
@@ -151,5 +186,16 @@ def rules() -> str:
                 "summary": "{{ $labels.host }} fails {{ $value | humanizePercentage }}"
             },
         },
+        *(_backup_alert(*one) for one in _BACKUP_ALERTS),
     ]
     return json.dumps({"groups": [{"name": "platform", "rules": alerts}]}, indent=1)
+
+
+def _backup_alert(name: str, expr: str, lasting: str, summary: str) -> dict[str, Any]:
+    return {
+        "alert": name,
+        "expr": expr,
+        "for": lasting,
+        "labels": {"severity": "critical"},
+        "annotations": {"summary": summary},
+    }

@@ -43,6 +43,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from localcloud.home import Home
+from localcloud.objects.store import buckets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +107,8 @@ def build(
     extra: dict[str, Any] = {}
     if vendor.name == "hetzner":
         extra = {"machines": machines, "home": Home(home)}
+    if vendor.name == "cloudflare":
+        extra = {"buckets": buckets(Home(home))}
     app = module.create_app(store_path, tokens=tokens, seed=seed, **extra)
     return cast("FastAPI", app)
 

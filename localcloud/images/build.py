@@ -18,7 +18,7 @@ from localcloud.images import public
 from localcloud.images.apps import Apps
 from localcloud.images.base import Bases
 from localcloud.images.delivery import RegistryClient
-from localcloud.images.infrastructure import Infrastructure
+from localcloud.images.infrastructure import OWN, Infrastructure
 from localcloud.images.layers import LayerStore
 from localcloud.images.model import Image, ImageError, Progress
 from localcloud.images.service import AppService
@@ -188,6 +188,10 @@ class ImageBuilder:
         return True
 
     def _mirror(self, reference: str) -> None:
+        if folder := OWN.get(reference):
+            public.build(folder, self.registry.push_target(reference))
+            self.progress(f"{reference} built from {folder.name}/Dockerfile")
+            return
         if not self.registry.has(reference):
             public.mirror(reference, self.registry.push_target(reference))
             self.progress(f"{reference} pulled from the public registry")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from localcloud.images.base import REDIS_PACKAGES, Bases, users
+from localcloud.images.base import REDIS_PACKAGES, STABLE, Bases, users
 from localcloud.images.layers import LayerStore, LayerWriter, key_of
 from localcloud.images.model import Image, ImageConfig, ImageError, Layer
 from localcloud.images.sources import (
@@ -23,6 +23,13 @@ POSTGRES_HOME = "/usr/lib/postgresql/16"
 # As the public image changes the sample that each new cluster's configuration is made of.
 POSTGRES_DEFAULTS = "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n"
 NOBODY = (65534, 65534)
+# Our own images have no public counterpart to be pulled: each is made from its Dockerfile then.
+BACKUP = "ghcr.io/wuesteon/manacore-backup:1.0.0"
+OWN: Mapping[str, Path] = {BACKUP: HERE.parents[1] / "images/backup"}
+PYTHON_PACKAGES = (
+    "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libbz2-1.0",
+    "libexpat1", "libffi8", "liblzma5",
+)  # fmt: skip
 
 # CAP_NET_BIND_SERVICE, permitted and effective, revision 2: as the public image's `setcap` sets
 # it. With it, the program refuses to start where a container drops that capability.
@@ -142,6 +149,7 @@ class Infrastructure:
             "docker.io/library/caddy:2.11.7": self.caddy,
             "docker.io/grafana/loki:3.5.8": self.loki,
             "docker.io/grafana/grafana:12.3.0": self.grafana,
+            BACKUP: self.backup,
         }
         for program in GO_PROGRAMS:
             recipes[program.reference] = lambda program=program: self.go_program(program)
@@ -149,6 +157,64 @@ class Infrastructure:
 
     def postgres(self) -> Image:
         """PostgreSQL 16.15 from Zonky's binaries; 16.2's clients, which those leave out."""
+        config = ImageConfig(
+            entrypoint=("docker-entrypoint.sh",),
+            command=("postgres",),
+            environment={
+                "PATH": f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:"
+                f"{POSTGRES_HOME}/bin",
+                "LANG": "C.UTF-8",
+                # The clients are built for another socket folder than the public image's.
+                "PGHOST": "/var/run/postgresql",
+                "PG_MAJOR": "16",
+                "PGDATA": "/var/lib/postgresql/data",
+            },
+            ports=(5432,),
+            volumes=("/var/lib/postgresql/data",),
+            stop_signal="SIGINT",
+            labels=_labels("PostgreSQL 16.15 with the clients of 16.2"),
+        )
+        return self._image(config, self._postgres)
+
+    def backup(self) -> Image:
+        """The backup agent: PostgreSQL's image with Python, restic and the agent on top."""
+        folder = OWN[BACKUP] / "agent"
+        found = self.sources.debian(STABLE, ["libpython3.11-stdlib", "python3.11-minimal"])
+        debs = [found[name] for name in PYTHON_PACKAGES]
+        # Debian 12's restic does not tell by its exit code that there is no repository.
+        restic = self.sources.debian("trixie", ["restic"])["restic"]
+
+        def fill_tools(writer: LayerWriter) -> None:
+            for deb in (*debs, restic):
+                writer.package(deb)
+            writer.link("usr/bin/python3", "python3.11")
+
+        def fill_agent(writer: LayerWriter) -> None:
+            for file in sorted(folder.glob("*.py")):
+                writer.file(f"opt/backup/agent/{file.name}", file)
+
+        key = key_of("backup-tools-1", *(deb.name for deb in (*debs, restic)))
+        tools = self.store.layer(key, fill_tools)
+        agent = self.store.layer(key_of("backup-agent-1", folder), fill_agent)
+        config = ImageConfig(
+            user="1001:1001",
+            entrypoint=("python3", "-m", "agent"),
+            command=("serve",),
+            environment={
+                "PATH": f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:"
+                f"{POSTGRES_HOME}/bin",
+                "LANG": "C.UTF-8",
+                "PYTHONPATH": "/opt/backup",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "TMPDIR": "/var/lib/backup",
+            },
+            ports=(9187,),
+            labels=_labels(f"PostgreSQL 16.15, clients of 16.2, Debian's {restic.stem}"),
+        )
+        return self._image(config, self._postgres, tools, agent)
+
+    @cached_property
+    def _postgres(self) -> Layer:
         script = HERE / "postgres/docker-entrypoint.sh"
 
         def fill(writer: LayerWriter) -> None:
@@ -172,27 +238,9 @@ class Infrastructure:
             writer.directory("docker-entrypoint-initdb.d")
             writer.file("usr/local/bin/docker-entrypoint.sh", script, mode=0o755)
 
-        layer = self.store.layer(
+        return self.store.layer(
             key_of("postgres-2", POSTGRES_DEFAULTS, POSTGRES_SERVER, POSTGRES_CLIENTS, script), fill
         )
-        config = ImageConfig(
-            entrypoint=("docker-entrypoint.sh",),
-            command=("postgres",),
-            environment={
-                "PATH": f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:"
-                f"{POSTGRES_HOME}/bin",
-                "LANG": "C.UTF-8",
-                # The clients are built for another socket folder than the public image's.
-                "PGHOST": "/var/run/postgresql",
-                "PG_MAJOR": "16",
-                "PGDATA": "/var/lib/postgresql/data",
-            },
-            ports=(5432,),
-            volumes=("/var/lib/postgresql/data",),
-            stop_signal="SIGINT",
-            labels=_labels("PostgreSQL 16.15 with the clients of 16.2"),
-        )
-        return self._image(config, layer)
 
     def redis(self) -> Image:
         """Redis 7.0.15 of Debian 12: the last 7 that a package registry has."""

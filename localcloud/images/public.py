@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -39,11 +40,19 @@ def reachable(url: str = "https://registry-1.docker.io/v2/") -> bool:
 
 def mirror(reference: str, target: str) -> None:
     """Pull a public image and push it as `target`."""
-    for command in (
-        ("docker", "pull", "--quiet", reference),
-        ("docker", "tag", reference, target),
-        ("docker", "push", "--quiet", target),
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise ImageError(f"{' '.join(command)} failed: {done.stderr.strip()[-500:]}")
+    _docker("pull", "--quiet", reference)
+    _docker("tag", reference, target)
+    _docker("push", "--quiet", target)
+
+
+def build(folder: Path, target: str) -> None:
+    """Build an image of ours from the Dockerfile in a folder, on public ones, and push it."""
+    _docker("build", "--quiet", "--tag", target, str(folder))
+    _docker("push", "--quiet", target)
+
+
+def _docker(*arguments: str) -> None:
+    command = ("docker", *arguments)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ImageError(f"{' '.join(command)} failed: {done.stderr.strip()[-500:]}")

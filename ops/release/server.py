@@ -138,6 +138,16 @@ class Server:
         """Run a command in a container; raises `OpsError` with the end of what it printed."""
         return self._run(shlex.join(["docker", "exec", container, *command]), seconds=1800)
 
+    def answer(self, container: str, command: Sequence[str], seconds: float) -> tuple[Any, bool]:
+        """What a command in a container answers in JSON, and whether it found all well.
+
+        Its exit code 1 says that it did not. Raises `OpsError` when there is no answer.
+        """
+        done = self._ask(shlex.join(["docker", "exec", container, *command]), seconds=seconds)
+        if done.returncode not in (0, 1) or not done.stdout.strip():
+            raise self._refused(done)
+        return self._json(done.stdout), done.returncode == 0
+
     def _run(self, command: str, stdin: str = "", seconds: float = _PATIENCE_SECONDS) -> str:
         done = self._ask(command, stdin, seconds)
         if done.returncode != 0:

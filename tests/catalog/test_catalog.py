@@ -59,7 +59,7 @@ def test_backends_have_the_ports_of_the_platform() -> None:
 def test_only_services_with_data_join_the_data_network() -> None:
     for service in load_catalog():
         stateful = bool(service.database or service.redis)
-        store = service.kind in (Kind.POSTGRES, Kind.REDIS)
+        store = service.kind in (Kind.POSTGRES, Kind.REDIS, Kind.BACKUP)
         assert (Network.DATA in service.networks) == (stateful or store), service.name
 
 
@@ -67,6 +67,12 @@ def test_backends_with_a_database_migrate_it_and_nothing_else_does() -> None:
     for service in load_catalog():
         has_one = service.kind is Kind.NESTJS and service.database
         assert service.migrate == (("migrate",) if has_one else ()), service.name
+
+
+def test_the_backups_secrets_are_no_concern_of_the_apps() -> None:
+    private = load_catalog().private_secret_names
+    assert private == {"BACKUP_S3_KEY_ID", "BACKUP_S3_SECRET", "BACKUP_PASSWORD"}
+    assert private < set(load_catalog().secret_names), "a stack without them is refused"
 
 
 def test_browser_callers_are_those_that_get_the_public_url() -> None:

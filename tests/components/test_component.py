@@ -12,6 +12,7 @@ from components.component import Component
 from tests.support.mocks import recording
 
 TOKENS = {
+    "manacore:backup:Backup",
     "manacore:cloudflare:BackupBucket",
     "manacore:cloudflare:Records",
     "manacore:cloudflare:Zone",

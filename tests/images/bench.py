@@ -16,9 +16,9 @@ from typing import Any
 
 from localcloud.home import Home
 from localcloud.images.sources import POSTGRES_CLIENTS, POSTGRES_SERVER, Sources
+from localcloud.objects.store import VERSITYGW
 
 ROOT = Path(__file__).parent.parent.parent
-S3_SERVER = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 NOBODY = 65534
 BUCKET = "backups"
 READY_SECONDS = 30
@@ -75,7 +75,7 @@ class Bench:
         restic = sources.debian("trixie", ["restic"])["restic"]
         subprocess.run(["dpkg-deb", "--extract", str(restic), str(self.root / "deb")], check=True)
         shutil.copy(self.root / "deb/usr/bin/restic", tools)
-        shutil.copy(sources.go(S3_SERVER), tools)
+        shutil.copy(sources.go(VERSITYGW), tools)
         for name in ("psql", "pg_restore"):
             (tools / name).symlink_to(self.root / "pgserver/pginstall/bin" / name)
         (tools / "pg_dump").write_text(_PG_DUMP.format(root=self.root))

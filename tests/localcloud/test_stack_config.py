@@ -47,6 +47,7 @@ def test_the_committed_configuration_is_kept_but_for_what_is_local(tmp_path: Pat
             "manacore:servers": {"main": {"type": "ccx33"}},
             "manacore:ssh": {"keys": {"team": "ssh-ed25519 AAAA"}, "sources": ["10.0.0.0/8"]},
             "manacore:secrets": {"X": {"secure": "v1:theirs"}},
+            "manacore:backup": {"run_at": "03:00", "endpoint": "https://theirs"},
         },
     }
     local = overlaid(committed, made, "staging")
@@ -57,6 +58,8 @@ def test_the_committed_configuration_is_kept_but_for_what_is_local(tmp_path: Pat
     assert "encryptionsalt" not in local, "the team's secrets cannot be read here"
     assert "manacore:secrets" not in local["config"]
     assert local["config"]["manacore:tls"]["issuer"] == "internal"
+    backup = local["config"]["manacore:backup"]
+    assert backup == {"run_at": "03:00", "endpoint": "http://198.51.100.1:7070"}
 
 
 def test_the_files_are_written_outside_the_tree_and_point_into_it(tmp_path: Path) -> None:

@@ -164,6 +164,28 @@ def test_a_secret_reaches_a_service_as_a_file_only(plan: Plan) -> None:
     assert targets["/run/secrets"] == "/srv/manacore/secrets/mana-core-auth-blue"
 
 
+def test_the_apps_workflows_get_no_credential_of_the_backups(plan: Plan) -> None:
+    token = "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret"
+    names = [secret.inputs["secretName"] for secret in plan[0].of(token)]
+    assert any(name.endswith("STRIPE_SECRET_KEY") for name in names)
+    assert not any("BACKUP" in name for name in names)
+
+
+def test_every_database_of_the_catalogue_is_backed_up(plan: Plan) -> None:
+    settings = json.loads(bundle(plan[0], "backup-config-files")["settings.json"])
+    assert settings["databases"] == sorted(load_catalog().databases)
+
+
+def test_prometheus_asks_the_backup_where_it_can_reach_it() -> None:
+    def asked(**changes: object) -> bool:
+        recorder, _ = planned("production", **changes)
+        text = bundle(recorder, "prometheus-config-files")["prometheus.yml"]
+        return "backup:9187" in text
+
+    assert asked()
+    assert not asked(servers=PHASE_2)
+
+
 def test_in_phase_2_prometheus_scrapes_the_apps_over_the_private_network() -> None:
     recorder, outputs = planned("production", servers=PHASE_2)
     assert outputs["servers"]["monitoring"]["private_ip"] == "10.1.0.11"

@@ -74,6 +74,36 @@ def test_bad_settings_are_refused_with_path_and_remedy(
     assert any(expected in line for line in found), found
 
 
+def test_backups_go_to_the_accounts_r2_and_stay_a_day_longer_than_the_lock() -> None:
+    settings = load("staging", raw("staging")).settings
+    account = settings.cloudflare.account
+    bucket = f"https://{account}.r2.cloudflarestorage.com/manacore-backups-staging"
+    assert settings.repository == f"s3:{bucket}"
+    assert settings.keep_days == settings.cloudflare.backup_days + 1 == 8
+
+
+def test_another_s3_server_takes_the_bucket_of_the_same_name() -> None:
+    backup = {"endpoint": "http://198.51.100.7:7070", "keep_days": 90}
+    settings = load("staging", raw("staging", backup=backup)).settings
+    assert settings.repository == "s3:http://198.51.100.7:7070/manacore-backups-staging"
+    assert settings.keep_days == 90
+
+
+@pytest.mark.parametrize(
+    ("backup", "expected"),
+    [
+        ({"keep_days": 7}, "take more than cloudflare.backup_days (7)"),
+        ({"endpoint": "https://host/bucket"}, "Pulumi.staging.yaml: backup.endpoint"),
+        ({"endpoint": "host:9000"}, "Pulumi.staging.yaml: backup.endpoint"),
+        ({"run_at": "24:00"}, "Pulumi.staging.yaml: backup.run_at"),
+        ({"verify_at": "Sunday 04:00"}, "Pulumi.staging.yaml: backup.verify_at"),
+    ],
+)
+def test_a_backup_that_cannot_work_is_refused(backup: dict[str, Any], expected: str) -> None:
+    found = refused(backup=backup)
+    assert any(expected in line for line in found), found
+
+
 def test_a_zone_without_an_id_is_refused() -> None:
     cloudflare: dict[str, object] = {"account": "0" * 32, "zones": {}, "backup_bucket": "backups"}
     assert any("zone manacore.ai has no id" in line for line in refused(cloudflare=cloudflare))

@@ -1,4 +1,7 @@
-"""`python3 -m agent run|verify|list|restore`: answers in JSON; 1 when something is not well."""
+"""`python3 -m agent run|verify|list|restore`: answers in JSON; 1 when something is not well.
+
+`serve` does the first two by a schedule, until it is ended.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .backup import back_up
+from . import tasks
 from .process import AgentError
 from .repository import Repository
-from .restore import restore
+from .serve import serve
 from .settings import Settings
-from .verify import verify
 
 SETTINGS = Path("/etc/backup/settings.json")
 
@@ -27,8 +29,10 @@ def main(arguments: Sequence[str]) -> int:
     now = datetime.now(UTC)
     try:
         settings = Settings.read(told.settings)
+        if told.verb == "serve":
+            serve(settings)
         answer, well = _answer(told, settings, told.now or now)
-    except AgentError as error:
+    except (AgentError, OSError) as error:
         answer, well = {"error": str(error)}, False
     sys.stdout.write(json.dumps(answer, indent=1) + "\n")
     return 0 if well else 1
@@ -37,13 +41,14 @@ def main(arguments: Sequence[str]) -> int:
 def _answer(told: argparse.Namespace, settings: Settings, now: datetime) -> tuple[Any, bool]:
     match told.verb:
         case "run":
-            results = back_up(settings, now, told.accept)
+            patience = settings.wait_seconds
+            results = tasks.run(settings, now, told.accept, patience=patience)
             return [asdict(one) for one in results], not any(one.problem for one in results)
         case "verify":
-            proofs = verify(settings, now)
+            proofs = tasks.prove(settings, now, patience=settings.wait_seconds)
             return [asdict(one) for one in proofs], not any(one.problems for one in proofs)
         case "restore":
-            kept = restore(settings, told.database, told.snapshot, told.beside, now)
+            kept = tasks.bring_back(settings, told.database, told.snapshot, told.beside, now)
             return {"restored": told.beside or told.database, "kept": kept}, True
         case _:
             found = Repository(settings).snapshots()
@@ -59,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--accept", action="append", default=[], help="it shrank on purpose")
     verbs.add_parser("verify", help="restore the latest backups and compare them")
     verbs.add_parser("list", help="the snapshots")
+    verbs.add_parser("serve", help="back up and verify by the schedule, and answer over HTTP")
     back = verbs.add_parser("restore", help="bring a database back")
     back.add_argument("database")
     back.add_argument("--snapshot", default="", help="the beginning of its id")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, get_args
 
 from .manifest import Manifest, shrunk
 from .postgres import Postgres
@@ -15,15 +17,22 @@ from .process import AgentError, Programs
 from .repository import SUSPECT, Repository, expired
 from .settings import Settings
 
+Purpose = Literal["verify", "fetch", "restore"]
+SCRATCH: tuple[Purpose, ...] = get_args(Purpose)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What became of one database. `problem` is empty when all is well."""
+    """What became of one database. `problem` is empty when all is well.
+
+    Without a `snapshot` nothing was stored. With both it is `suspect`.
+    """
 
     database: str
     snapshot: str = ""
     rows: int = 0
     size: int = 0
+    seconds: float = 0
     problem: str = ""
 
 
@@ -65,6 +74,7 @@ def check_clock(repository: Repository, settings: Settings, now: datetime) -> No
 def _one(
     settings: Settings, repository: Repository, database: str, now: datetime, accepted: bool
 ) -> Result:
+    begun = time.monotonic()
     # Always the same path: restic compares a snapshot with the one before of the same path.
     folder = Path(settings.work) / database
     shutil.rmtree(folder, ignore_errors=True)
@@ -86,6 +96,7 @@ def _one(
         snapshot=snapshot,
         rows=manifest.total,
         size=manifest.size,
+        seconds=round(time.monotonic() - begun, 1),
         problem=problem and f"suspect: {problem}",
     )
 
@@ -95,7 +106,16 @@ def _last_good(repository: Repository, database: str) -> Manifest | None:
     return repository.manifest(good[-1]) if good else None
 
 
-def scratch(settings: Settings, purpose: str) -> tempfile.TemporaryDirectory[str]:
+def scratch(settings: Settings, purpose: Purpose) -> tempfile.TemporaryDirectory[str]:
     """A private folder on the volume that goes when it is done with."""
     Path(settings.work).mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix=f"{purpose}-", dir=settings.work)
+
+
+def sweep(settings: Settings) -> None:
+    """Remove what a run that was killed left behind: dumps and throwaway servers."""
+    for purpose in SCRATCH:
+        for left in Path(settings.work).glob(f"{purpose}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+    for database in settings.databases:
+        shutil.rmtree(Path(settings.work) / database, ignore_errors=True)

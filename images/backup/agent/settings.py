@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .process import AgentError
+from .schedule import Slot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,14 @@ class Settings:
     stale_hours: int = 26
     skew_seconds: int = 300
     """How far this clock may be from the bucket's."""
+    run_at: str = "02:00"
+    """When a backup begins each day, UTC."""
+    verify_at: str = "Sun 04:00"
+    """When the backups are proven each week, UTC."""
+    serve_port: int = 9187
+    """Where `serve` answers `/health` and `/metrics`."""
+    wait_seconds: int = 3600
+    """For how long a command waits until another one has ended."""
 
     @classmethod
     def read(cls, file: Path) -> Settings:
@@ -54,6 +63,11 @@ class Settings:
             secret = Path(cast("str", getattr(settings, name)))
             if not secret.is_file():
                 problems.append(f"{file}: {name}: {secret} is missing")
+        for name in ("run_at", "verify_at"):
+            try:
+                Slot.read(cast("str", getattr(settings, name)))
+            except AgentError as error:
+                problems.append(f"{file}: {name}: {error}")
         if problems:
             raise AgentError("; ".join(problems))
         return settings

@@ -40,17 +40,20 @@ def create_app(
     seed: Mapping[str, Any] = {},
     requests_per_window: int = REQUESTS_PER_WINDOW,
     dnssec_activation_seconds: float = 0,
+    buckets: Path | None = None,
 ) -> FastAPI:
     """The API over the state at `store_path` (none: in memory only).
 
     `seed`: `{"account_id": id, "zones": [{"id", "name"} or a name, ...]}`. A signed zone is
     `pending` for `dnssec_activation_seconds`, the time until the registrar has its DS record.
+    `buckets` is the folder of an S3 server that has each R2 bucket as a folder.
     """
     cloud = Cloud(
         Store(store_path),
         tokens=tokens,
         seed=seed,
         dnssec_activation_seconds=dnssec_activation_seconds,
+        buckets=buckets,
     )
     limit = RateLimit(requests_per_window, WINDOW_SECONDS)
     app = FastAPI(title="Cloudflare API v4, emulated", docs_url=None, redoc_url=None)

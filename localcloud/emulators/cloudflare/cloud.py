@@ -8,6 +8,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Annotated, Any, Final, cast
@@ -55,9 +56,11 @@ class Cloud:
         tokens: Collection[str],
         seed: Mapping[str, Any],
         dnssec_activation_seconds: float = 0,
+        buckets: Path | None = None,
     ) -> None:
         """Put the seeded zones into the store, where they are not there yet."""
         self.store = store
+        self.buckets = buckets
         self.tokens = frozenset(tokens)
         self.dnssec_activation_seconds = dnssec_activation_seconds
         self.account_id = str(seed.get("account_id", DEFAULT_ACCOUNT))

@@ -1,4 +1,8 @@
-"""R2: buckets, their life cycle and their locks (not the objects: those are behind S3)."""
+"""R2: buckets, their life cycle and their locks.
+
+Objects are behind S3: a server of another kind has each bucket as a folder, which is made and
+removed here. R2 refuses to delete a bucket that holds objects, here it goes with them.
+"""
 
 # Handlers are used by their decorators only.
 # pyright: reportUnusedFunction=false
@@ -6,6 +10,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, cast
 
@@ -39,6 +44,9 @@ Jurisdiction = Annotated[str, Header(alias="cf-r2-jurisdiction")]
 def router(cloud: Cloud) -> APIRouter:
     """The routes under `/accounts/{account_id}/r2/buckets`."""
     routes = APIRouter(prefix="/accounts/{account_id}/r2/buckets")
+    with cloud.store.reading() as tables:
+        for row in tables.get(TABLE, {}).values():
+            _make_folder(cloud, row["name"])
     _bucket_routes(routes, cloud)
     _rule_routes(routes, cloud, "lifecycle", _checked_lifecycle)
     _rule_routes(routes, cloud, "lock", _checked_lock)
@@ -78,6 +86,7 @@ def _bucket_routes(routes: APIRouter, cloud: Cloud) -> None:
                 message = "The bucket you tried to create already exists, and you own it."
                 raise refuse(409, 10004, message)
             tables[TABLE][key] = row
+            _make_folder(cloud, row["name"])
         return success(_shown(row))
 
     @routes.get("/{name}")
@@ -109,6 +118,8 @@ def _bucket_routes(routes: APIRouter, cloud: Cloud) -> None:
         with cloud.store.transaction() as tables:
             _bucket(tables, jurisdiction, name)
             del tables[TABLE][_key(jurisdiction, name)]
+            if cloud.buckets:
+                shutil.rmtree(cloud.buckets / name, ignore_errors=True)
         return success({})
 
 
@@ -133,6 +144,11 @@ def _rule_routes(routes: APIRouter, cloud: Cloud, key: str, check: Callable[[Row
         with cloud.store.transaction() as tables:
             _bucket(tables, jurisdiction, name)[key] = rules
         return success({})
+
+
+def _make_folder(cloud: Cloud, name: str) -> None:
+    if cloud.buckets:
+        (cloud.buckets / name).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _key(jurisdiction: str, name: str) -> str:

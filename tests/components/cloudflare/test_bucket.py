@@ -61,6 +61,36 @@ def test_each_prefix_is_locked_for_the_days_asked() -> None:
     assert inputs["rules"][0]["condition"] == {"type": "Age", "maxAgeSeconds": 1209600}
 
 
+def test_what_backups_share_is_locked_without_end() -> None:
+    inputs = build(lock_days=14, lock_prefixes=["snapshots/"], lock_forever=["config", "data/"])
+    rules = {rule["prefix"]: rule["condition"] for rule in inputs.one(LOCK).inputs["rules"]}
+    assert rules == {
+        "config": {"type": "Indefinite"},
+        "data/": {"type": "Indefinite"},
+        "snapshots/": {"type": "Age", "maxAgeSeconds": 1209600},
+    }
+
+
+def test_a_lock_without_end_needs_no_days() -> None:
+    (rule,) = build(lock_forever=["data/"]).one(LOCK).inputs["rules"]
+    assert rule["condition"] == {"type": "Indefinite"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"lock_forever": ["data/"], "expire_days": {"data/old/": 900}}, "expire_days/data/old/"),
+        ({"lock_forever": ["data/"], "expire_days": {"": 900}}, "locked without end"),
+        ({"lock_forever": [""], "lock_days": 1}, "is in lock_prefixes too"),
+    ],
+)
+def test_a_rule_that_contradicts_a_lock_without_end_is_refused(
+    changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        build(**changes)
+
+
 @pytest.mark.parametrize(("jurisdiction", "part"), [("default", ""), ("eu", ".eu")])
 def test_the_endpoint_is_that_of_the_account(jurisdiction: Any, part: str) -> None:
     args = BackupBucketArgs(account_id="a1", bucket="b-1", jurisdiction=jurisdiction)

@@ -38,6 +38,8 @@ BUCKET = BackupBucketArgs(
     account_id=ACCOUNT,
     bucket="manacore-backups",
     lock_days=14,
+    lock_prefixes=("snapshots/",),
+    lock_forever=("config", "data/"),
     expire_days={"logs/": 30},
     protect=False,
 )
@@ -101,7 +103,12 @@ def test_each_kind_of_resource_is_changed_in_place(engine: Engine, served: Serve
     (record,) = client.dns.records.list(zone_id=ZONE, name={"exact": f"chat.{DOMAIN}"}, type="A")
     assert record.content == "198.51.100.11"
     locks = client.r2.buckets.locks.get("manacore-backups", account_id=ACCOUNT)
-    assert locks.rules[0].condition.max_age_seconds == 21 * 86_400
+    assert {rule.prefix: rule.condition.type for rule in locks.rules} == {
+        "config": "Indefinite",
+        "data/": "Indefinite",
+        "snapshots/": "Age",
+    }
+    assert locks.rules[-1].condition.max_age_seconds == 21 * 86_400
 
 
 def test_drift_is_found_by_a_refresh_and_put_right_by_an_up(engine: Engine, served: Served) -> None:

@@ -261,11 +261,15 @@ def test_a_bucket_is_made_with_life_cycle_and_lock_and_deleted(served: Served) -
         account_id=ACCOUNT,
         rules=[
             {"id": "l", "enabled": True, "condition": {"type": "Age", "max_age_seconds": 60}},
+            {"id": "f", "enabled": True, "prefix": "a/", "condition": {"type": "Indefinite"}},
         ],
     )
     locks = buckets.locks.get("backups", account_id=ACCOUNT)
     assert locks.rules is not None
-    assert locks.rules[0].id == "l"
+    assert [(rule.id, rule.condition.type) for rule in locks.rules] == [
+        ("l", "Age"),
+        ("f", "Indefinite"),
+    ]
     edited = buckets.edit("backups", account_id=ACCOUNT, storage_class="InfrequentAccess")
     assert edited.storage_class == "InfrequentAccess"
     listed = buckets.list(account_id=ACCOUNT)

@@ -10,11 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from catalog import load_catalog
+from catalog import Kind, load_catalog
 from localcloud.home import Home
 from localcloud.images import public, sources
 from localcloud.images.build import ImageBuilder
 from localcloud.images.delivery import RegistryClient
+from localcloud.images.infrastructure import BACKUP, OWN
 from localcloud.images.layers import LayerStore
 from localcloud.images.model import Image, ImageConfig, ImageError, digest_of
 from localcloud.registry.registry import Registry
@@ -126,6 +127,38 @@ def test_public_images_are_pulled_tagged_and_pushed(monkeypatch: pytest.MonkeyPa
     public.mirror("docker.io/library/redis:7.2.11", "127.0.0.1:5001/library/redis:7.2.11")
     assert [command[1] for command in commands] == ["pull", "tag", "push"]
     assert commands[2][-1] == "127.0.0.1:5001/library/redis:7.2.11"
+
+
+def test_an_image_of_ours_is_built_where_public_ones_are_pulled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[tuple[str, ...]] = []
+
+    def run(command: tuple[str, ...], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setenv(public.VARIABLE, "always")
+    ImageBuilder(Home(tmp_path), Registry(Home(tmp_path))).build_infrastructure([BACKUP])
+    target = "127.0.0.1:5001/wuesteon/manacore-backup:1.0.0"
+    assert commands == [
+        ("docker", "build", "--quiet", "--tag", target, str(OWN[BACKUP])),
+        ("docker", "push", "--quiet", target),
+    ]
+
+
+def test_the_backups_dockerfile_has_the_platforms_postgres_and_the_restic_tested_here() -> None:
+    bases = re.findall(r"^FROM (\S+)", (OWN[BACKUP] / "Dockerfile").read_text(), re.MULTILINE)
+    postgres = next(s.image for s in load_catalog() if s.kind is Kind.POSTGRES)
+    assert bases[1] == postgres
+    found = sources.Sources(Home.from_environment().images / "sources").root
+    debs = list(found.glob("debian/trixie-*/restic_*.deb"))
+    if not debs:
+        pytest.skip("the local cloud's packages are not here yet")
+    assert {deb.name.split("_")[1].partition("-")[0] for deb in debs} == {
+        bases[0].rpartition(":")[2]
+    }
 
 
 def test_a_missing_client_is_named_with_its_remedy(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from localcloud.images.infrastructure import Infrastructure
+from localcloud.images.infrastructure import BACKUP, Infrastructure
 from tests.localcloud.images.support import Bench, Container, docker, eventually
 
 pytestmark = pytest.mark.local
@@ -80,6 +81,42 @@ def test_postgres_without_a_password_refuses_to_start(
     postgres = bench.start(infrastructure.postgres(), "no-password", options=options)
     eventually(lambda: postgres.state == "exited 1", "postgres gives up")
     assert "POSTGRES_PASSWORD_FILE is missing" in postgres.logs
+
+
+def test_the_backup_agent_serves_and_has_the_programs_it_runs(
+    bench: Bench, infrastructure: Infrastructure, tmp_path: Path
+) -> None:
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    for name in ("password", "credentials", "passfile"):
+        (folder / name).write_text("")
+    told = {
+        "repository": "s3:http://127.0.0.1:9/backups", "password_file": "/etc/backup/password",
+        "credentials_file": "/etc/backup/credentials", "passfile": "/etc/backup/passfile",
+        "host": "postgres", "port": 5432, "user": "backup-agent", "databases": ["chat"],
+        "work": "/var/lib/backup",
+    }  # fmt: skip
+    (folder / "settings.json").write_text(json.dumps(told))
+    backup = bench.start(
+        infrastructure.recipes[BACKUP](),
+        "backup",
+        options=[
+            f"--volume={folder}:/etc/backup:ro",
+            "--tmpfs=/var/lib/backup:uid=1001,gid=1001,mode=0700",
+        ],
+    )
+    eventually(lambda: backup.answers("http://127.0.0.1:9187/health"), "the agent serves")
+    assert 'next_timestamp_seconds{verb="verify"}' in backup.get("http://127.0.0.1:9187/metrics")
+    for program in ("pg_dump", "pg_restore", "psql", "initdb", "pg_ctl", "restic"):
+        option = "version" if program == "restic" else "--version"
+        assert re.search(r"(PostgreSQL\) 16\.|restic 0\.1[7-9]\.)", backup.run(program, option))
+    told_why = backup.run("python3", "-m", "agent", "run", check=False)
+    assert "the bucket cannot be reached" in json.loads(told_why)["error"]
+
+    begun = time.monotonic()
+    docker("stop", "--time", "60", backup.name)
+    assert backup.state == "exited 0"
+    assert time.monotonic() - begun < 30, "it ends by itself when it is asked to"
 
 
 def test_redis_asks_for_its_password(bench: Bench, infrastructure: Infrastructure) -> None:

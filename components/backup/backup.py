@@ -1,0 +1,143 @@
+"""The backup agent: backs every database up, proves it, and restores when it is told to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pulumi
+
+from components.component import Component
+from components.data.postgres import BACKUP_ROLE
+from components.docker.container import ContainerArgs, Health, Mount, Runtime, container
+from components.docker.files import Files, FilesArgs
+from components.docker.host import Host
+
+SETTINGS_FOLDER = "/etc/backup"
+_SECRETS = "/run/secrets"
+_POSTGRES = ("postgres", 5432)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """When a backup and a proof begin, UTC, as the agent's settings say it; None: its defaults."""
+
+    run_at: str | None = None
+    verify_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupArgs:
+    """What is backed up, where to, and with which credentials.
+
+    `repository` is restic's address of the bucket (`s3:<endpoint>/<bucket>`), `password` that of
+    the repository. `work` is the folder of dumps on their way, mounted at `work_target`.
+    """
+
+    host: Host
+    runtime: Runtime
+    work: pulumi.Input[str]
+    work_target: str
+    repository: str
+    databases: Sequence[str]
+    keep_days: int
+    schedule: Schedule
+    key_id: pulumi.Input[str]
+    key_secret: pulumi.Input[str]
+    password: pulumi.Input[str]
+    database_password: pulumi.Input[str]
+    depends_on: Sequence[pulumi.Resource] = ()
+
+
+class Backup(Component):
+    """The agent in a container of its own.
+
+    It is one PostgreSQL role for all that it does, `BACKUP_ROLE`: a second one that may only read
+    would protect nothing, since the container that holds it has to hold the one that restores too.
+    That role is no superuser (`components.data.postgres`).
+    """
+
+    token: ClassVar[str] = "manacore:backup:Backup"
+    container_name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: BackupArgs, opts: pulumi.ResourceOptions | None = None):
+        """Run the agent."""
+        super().__init__(name, opts)
+        settings = Files(
+            f"{name}-config",
+            FilesArgs(host=args.host, folder="backup", files={"settings.json": _settings(args)}),
+            self.child_options(),
+        )
+        secrets = Files(
+            f"{name}-secrets",
+            FilesArgs(
+                host=args.host,
+                folder="secrets/backup",
+                files={
+                    "REPOSITORY_PASSWORD": args.password,
+                    "credentials": pulumi.Output.concat(
+                        "[default]\naws_access_key_id = ",
+                        args.key_id,
+                        "\naws_secret_access_key = ",
+                        args.key_secret,
+                        "\n",
+                    ),
+                    "pgpass": pulumi.Output.concat(
+                        f"*:*:*:{BACKUP_ROLE}:", args.database_password, "\n"
+                    ),
+                },
+                uid=int(args.runtime.user.split(":")[0]),
+                secret=True,
+            ),
+            self.child_options(),
+        )
+        self.container = container(
+            f"{name}-agent",
+            self,
+            ContainerArgs(
+                host=args.host,
+                container="backup",
+                runtime=args.runtime,
+                # The agent reads its settings when it starts: others make another container.
+                env={"SETTINGS": settings.digest},
+                health=_health(args.runtime.port),
+                mounts=[
+                    Mount(source=settings.folder, target=SETTINGS_FOLDER),
+                    Mount(source=secrets.folder, target=_SECRETS),
+                    Mount(source=args.work, target=args.work_target, read_only=False),
+                ],
+                depends_on=args.depends_on,
+            ),
+        )
+        self.container_name = self.container.name
+        self.register()
+
+
+def _settings(args: BackupArgs) -> str:
+    """The agent's settings file; credentials are in the files that it names."""
+    host, port = _POSTGRES
+    settings = {
+        "repository": args.repository,
+        "password_file": f"{_SECRETS}/REPOSITORY_PASSWORD",
+        "credentials_file": f"{_SECRETS}/credentials",
+        "passfile": f"{_SECRETS}/pgpass",
+        "host": host,
+        "port": port,
+        "user": BACKUP_ROLE,
+        "databases": sorted(args.databases),
+        "work": args.work_target,
+        "serve_port": args.runtime.port,
+        "keep_days": args.keep_days,
+        "run_at": args.schedule.run_at,
+        "verify_at": args.schedule.verify_at,
+    }
+    told = {key: value for key, value in settings.items() if value is not None}
+    return json.dumps(told, indent=1)
+
+
+def _health(port: int) -> Health:
+    """By the image's own Python: it need not have another client."""
+    ask = f"import urllib.request as u; u.urlopen('http://127.0.0.1:{port}/health', timeout=5)"
+    return Health(test=["CMD", "python3", "-c", ask])

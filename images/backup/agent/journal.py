@@ -1,0 +1,146 @@
+"""What the agent did last, in a file on the volume, so that a restart forgets nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from .process import AgentError
+
+FILE = "journal.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A backup or a proof of all databases. `done`: it could be carried out, whatever it found."""
+
+    started: datetime
+    ended: datetime
+    done: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backup:
+    """The last backup of a database; `good` is when the last one ended that was not suspect."""
+
+    good: datetime | None = None
+    stored: bool = False
+    suspect: bool = False
+    rows: int = 0
+    size: int = 0
+    seconds: float = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """The last proof of a database: whether it held, and how old its backup was."""
+
+    held: bool
+    age_hours: float = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journal:
+    """`since` is when the agent ran for the first time, `proven` when all proofs held last."""
+
+    since: datetime
+    run: Attempt | None = None
+    verify: Attempt | None = None
+    proven: datetime | None = None
+    backups: Mapping[str, Backup] = field(default_factory=dict[str, Backup])
+    proofs: Mapping[str, Proof] = field(default_factory=dict[str, Proof])
+
+    @classmethod
+    def read(cls, work: str, now: datetime) -> Journal:
+        """Read it; a new one that begins `now` when there is none, or none that can be read.
+
+        No backup is left out for its sake: what it said is then missing in the metrics, which is
+        alerted. Raises `AgentError` when the volume cannot be read.
+        """
+        file = Path(work) / FILE
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return cls(since=now)
+        except OSError as error:
+            raise AgentError(f"{file} cannot be read: {error}") from error
+        try:
+            found = cast("dict[str, Any]", json.loads(text))
+            return cls(
+                since=datetime.fromisoformat(found["since"]),
+                run=_attempt(found["run"]),
+                verify=_attempt(found["verify"]),
+                proven=_moment(found["proven"]),
+                backups={
+                    name: replace(Backup(**one), good=_moment(one["good"]))
+                    for name, one in found["backups"].items()
+                },
+                proofs={name: Proof(**one) for name, one in found["proofs"].items()},
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls(since=now)
+
+    def write(self, work: str) -> None:
+        """Write it in one step: a reader sees the old one or the new one."""
+        fresh = Path(work) / f".{FILE}.new"
+        with fresh.open("w", encoding="utf-8") as out:
+            json.dump(_plain(self), out, indent=1)
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(Path(work) / FILE)
+
+    def backed_up(self, attempt: Attempt, backups: Mapping[str, Backup]) -> Journal:
+        """With a backup; a database that was not stored keeps the time of its last good one."""
+        merged = {
+            name: one if one.good else replace(one, good=self._good(name))
+            for name, one in backups.items()
+        }
+        return replace(self, run=attempt, backups={**self.backups, **merged})
+
+    def verified(self, attempt: Attempt, proofs: Mapping[str, Proof]) -> Journal:
+        """With a proof; one that could not be carried out changes no database's."""
+        held = attempt.done and all(one.held for one in proofs.values())
+        return replace(
+            self,
+            verify=attempt,
+            proven=attempt.ended if held else self.proven,
+            proofs={**self.proofs, **proofs},
+        )
+
+    def _good(self, database: str) -> datetime | None:
+        before = self.backups.get(database)
+        return before.good if before else None
+
+
+def _attempt(found: Mapping[str, Any] | None) -> Attempt | None:
+    if found is None:
+        return None
+    return Attempt(
+        started=datetime.fromisoformat(found["started"]),
+        ended=datetime.fromisoformat(found["ended"]),
+        done=bool(found["done"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _plain(value: object) -> object:
+    """As JSON has it."""
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Journal() | Attempt() | Backup() | Proof():
+            return {name: _plain(one) for name, one in vars(value).items()}
+        case dict():
+            return {name: _plain(one) for name, one in cast("dict[str, object]", value).items()}
+        case Sequence() if not isinstance(value, str):
+            return [_plain(one) for one in cast("Sequence[object]", value)]
+        case _:
+            return value

@@ -1,0 +1,67 @@
+"""The journal as Prometheus reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from .journal import Journal
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_Values = Mapping[str, float]
+
+
+def render(journal: Journal, databases: list[str], due: Mapping[str, datetime]) -> str:
+    """All metrics, of the databases that are backed up now; what is not known is left out."""
+    backups = {name: journal.backups[name] for name in databases if name in journal.backups}
+    proofs = {name: journal.proofs[name] for name in databases if name in journal.proofs}
+    good = {name: one.good.timestamp() for name, one in backups.items() if one.good}
+    run, verify = journal.run, journal.verify
+    sizes = {name: float(one.size) for name, one in backups.items()}
+    rows = {name: float(one.rows) for name, one in backups.items()}
+    parts = [
+        _gauge("backup_last_success_timestamp_seconds", "When the last good backup ended.", good),
+        _gauge("backup_suspect", "1: the last backup has much less than the one before it.",
+               {name: float(one.suspect) for name, one in backups.items()}),
+        _gauge("backup_stored", "1: the last backup of the database is in the bucket.",
+               {name: float(one.stored) for name, one in backups.items()}),
+        _gauge("backup_rows", "Rows in the last backup.", rows),
+        _gauge("backup_bytes", "Size of the last dump.", sizes),
+        _gauge("backup_duration_seconds", "How long the last backup took.",
+               {name: one.seconds for name, one in backups.items()}),
+        _one("backup_ok", "1: the last run stored every database.", run and float(run.done)),
+        _one("backup_last_run_timestamp_seconds", "When the last run ended.",
+             run and run.ended.timestamp()),
+        _gauge("verify_ok", "1: the database was restored as it was backed up.",
+               {name: float(one.held) for name, one in proofs.items()}),
+        _gauge("verify_backup_age_seconds", "How old the backup was that was proven.",
+               {name: one.age_hours * 3600 for name, one in proofs.items()}),
+        _one("verify_done", "1: the last proof could be carried out.",
+             verify and float(verify.done)),
+        _one("verify_duration_seconds", "How long the last proof took.",
+             verify and (verify.ended - verify.started).total_seconds()),
+        _one("verify_last_run_timestamp_seconds", "When the last proof ended.",
+             verify and verify.ended.timestamp()),
+        _one("verify_last_success_timestamp_seconds", "When all were proven last.",
+             journal.proven and journal.proven.timestamp()),
+        _gauge("backup_next_timestamp_seconds", "When the agent does it next.",
+               {verb: moment.timestamp() for verb, moment in due.items()}, "verb"),
+    ]  # fmt: skip
+    return "".join(parts)
+
+
+def _one(name: str, meaning: str, value: float | None) -> str:
+    return "" if value is None else _head(name, meaning) + f"manacore_{name} {value!r}\n"
+
+
+def _gauge(name: str, meaning: str, values: _Values, label: str = "database") -> str:
+    lines = [f'manacore_{name}{{{label}="{_escaped(key)}"}} {v!r}\n' for key, v in values.items()]
+    return _head(name, meaning) + "".join(lines) if lines else ""
+
+
+def _head(name: str, meaning: str) -> str:
+    return f"# HELP manacore_{name} {meaning}\n# TYPE manacore_{name} gauge\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,179 @@
+"""The agent as a service: it keeps the schedule, and says over HTTP how things are."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import FrameType
+from typing import NoReturn
+
+from . import metrics, tasks
+from .alone import BusyError, alone
+from .backup import sweep
+from .journal import Attempt, Journal
+from .process import AgentError
+from .schedule import Slot
+from .settings import Settings
+
+# Often enough that a clock that was set is noticed; what is due does not wait to the second.
+_LOOK_SECONDS = 30.0
+_SILENCE_SECONDS = 300.0
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{_utc():%Y-%m-%dT%H:%M:%SZ} {text}\n")
+    sys.stderr.flush()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is done at a time; `act` returns what it found wrong."""
+
+    verb: str
+    slot: Slot
+    last: Callable[[Journal], Attempt | None]
+    act: Callable[[datetime], Sequence[str]]
+
+
+@dataclass(kw_only=True)
+class Scheduler:
+    """Does what is due, one after the other. The times of `clock` are UTC."""
+
+    settings: Settings
+    jobs: Sequence[Job]
+    clock: Callable[[], datetime] = _utc
+    monotonic: Callable[[], float] = time.monotonic
+    say: Callable[[str], None] = _say
+    working: str = ""
+    looked: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember when the agent ran first: what was due before then is not missed."""
+        self.looked = self.monotonic()
+        Journal.read(self.settings.work, self.clock()).write(self.settings.work)
+
+    def due(self) -> dict[str, datetime]:
+        """When each job is done next; raises `AgentError`."""
+        now = self.clock()
+        journal = Journal.read(self.settings.work, now)
+        return {job.verb: job.slot.due(now, job.last(journal), journal.since) for job in self.jobs}
+
+    def step(self) -> float:
+        """Do the first job that is due; returns the seconds until there may be another."""
+        self.looked = self.monotonic()
+        due = self.due()
+        for job in self.jobs:
+            now = self.clock()
+            if due[job.verb] <= now:
+                return 0.0 if self._act(job, now) else _LOOK_SECONDS
+        soonest = min(due.values()) - self.clock()
+        return min(max(soonest.total_seconds(), 0.0), _LOOK_SECONDS)
+
+    def healthy(self) -> bool:
+        """Whether it works, or has looked at the time lately."""
+        return bool(self.working) or self.monotonic() - self.looked < _SILENCE_SECONDS
+
+    def _act(self, job: Job, now: datetime) -> bool:
+        """Whether it could begin: a person's command may be under way."""
+        self.working = job.verb
+        begun = self.monotonic()
+        try:
+            problems = list(job.act(now))
+        except BusyError:
+            return False
+        except AgentError as error:
+            problems = [str(error)]
+        finally:
+            self.working = ""
+            self.looked = self.monotonic()
+        outcome = "; ".join(problems) or "all is well"
+        self.say(f"{job.verb}: {outcome} ({self.looked - begun:.0f} s)")
+        return True
+
+
+def jobs(settings: Settings) -> list[Job]:
+    """The backup before the proof, which is of what is the latest then."""
+
+    def run(now: datetime) -> list[str]:
+        results = tasks.run(settings, now)
+        return [f"{one.database}: {one.problem}" for one in results if one.problem]
+
+    def verify(now: datetime) -> list[str]:
+        proofs = tasks.prove(settings, now)
+        return [f"{one.database}: {', '.join(one.problems)}" for one in proofs if one.problems]
+
+    return [
+        Job(verb="run", slot=Slot.read(settings.run_at), last=lambda j: j.run, act=run),
+        Job(verb="verify", slot=Slot.read(settings.verify_at), last=lambda j: j.verify, act=verify),
+    ]
+
+
+def answer(scheduler: Scheduler, path: str) -> tuple[int, str, str]:
+    """Status, content type and body of an answer to GET."""
+    try:
+        match path.partition("?")[0]:
+            case "/health":
+                well = scheduler.healthy()
+                told = scheduler.working or "waiting"
+                return (200, "text/plain", told) if well else (503, "text/plain", "stuck")
+            case "/metrics":
+                settings = scheduler.settings
+                journal = Journal.read(settings.work, scheduler.clock())
+                text = metrics.render(journal, settings.databases, scheduler.due())
+                return 200, metrics.CONTENT_TYPE, text
+            case _:
+                return 404, "text/plain", "/health or /metrics"
+    except AgentError as error:
+        return 500, "text/plain", str(error)
+
+
+def server(scheduler: Scheduler, address: tuple[str, int]) -> ThreadingHTTPServer:
+    """What answers over HTTP; it has to be told to serve."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            status, kind, text = answer(scheduler, self.path)
+            body = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the library
+            """A probe every few seconds is nothing to keep."""
+
+    return ThreadingHTTPServer(address, Handler)
+
+
+def serve(settings: Settings) -> NoReturn:
+    """Keep the schedule until SIGTERM, which also ends a backup that is under way."""
+    signal.signal(signal.SIGTERM, _end)
+    with alone(settings.work, "the start"):
+        sweep(settings)
+    scheduler = Scheduler(settings=settings, jobs=jobs(settings))
+    # All addresses: which ones the container has is for its networks to say. No port is published.
+    http = server(scheduler, ("", settings.serve_port))
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    for verb, moment in scheduler.due().items():
+        _say(f"{verb}: next at {moment:%Y-%m-%d %H:%M} UTC")
+    stop = threading.Event()
+    while True:
+        stop.wait(scheduler.step())
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    # Raised wherever the work is: programs are ended and folders removed on the way out.
+    raise SystemExit(0)

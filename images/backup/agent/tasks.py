@@ -1,0 +1,75 @@
+"""What the agent does, one at a time, each written into the journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from . import journal
+from .alone import alone
+from .backup import Result, back_up
+from .journal import Attempt, Journal
+from .restore import restore
+from .settings import Settings
+from .verify import Proof, verify
+
+
+def run(
+    settings: Settings, now: datetime, accepted: Sequence[str] = (), *, patience: float = 0
+) -> list[Result]:
+    """Back everything up; raises `AgentError`, and `BusyError` when another one is under way."""
+    with alone(settings.work, "run", patience):
+        ended = _clock(now)
+        results: list[Result] = []
+        try:
+            results = back_up(settings, now, accepted)
+        finally:
+            attempt = Attempt(
+                started=now,
+                ended=ended(),
+                done=bool(results) and all(one.snapshot for one in results),
+            )
+            backups = {one.database: _backup(one, attempt.ended) for one in results}
+            Journal.read(settings.work, now).backed_up(attempt, backups).write(settings.work)
+        return results
+
+
+def prove(settings: Settings, now: datetime, *, patience: float = 0) -> list[Proof]:
+    """Prove the latest backups; raises `AgentError`, and `BusyError` as `run` does."""
+    with alone(settings.work, "verify", patience):
+        ended = _clock(now)
+        proofs: list[Proof] = []
+        try:
+            proofs = verify(settings, now)
+        finally:
+            attempt = Attempt(started=now, ended=ended(), done=bool(proofs))
+            found = {
+                one.database: journal.Proof(held=not one.problems, age_hours=one.age_hours)
+                for one in proofs
+            }
+            Journal.read(settings.work, now).verified(attempt, found).write(settings.work)
+        return proofs
+
+
+def bring_back(settings: Settings, database: str, snapshot: str, beside: str, now: datetime) -> str:
+    """Restore a database as `restore` does, once nothing else is under way."""
+    with alone(settings.work, f"restore of {database}", settings.wait_seconds):
+        return restore(settings, database, snapshot, beside, now)
+
+
+def _clock(now: datetime) -> Callable[[], datetime]:
+    """The time that goes on from `now`, which need not be this machine's."""
+    begun = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - begun)
+
+
+def _backup(result: Result, ended: datetime) -> journal.Backup:
+    return journal.Backup(
+        good=ended if result.snapshot and not result.problem else None,
+        stored=bool(result.snapshot),
+        suspect=bool(result.snapshot and result.problem),
+        rows=result.rows,
+        size=result.size,
+        seconds=result.seconds,
+    )

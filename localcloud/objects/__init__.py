@@ -1,0 +1,1 @@
+"""What stands behind R2's buckets: an S3 server of this machine."""

@@ -1,0 +1,103 @@
+"""The backup agent of a stack, asked by ssh in its container."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from ops import session
+from ops.failures import OpsError
+from ops.release.server import Server
+from ops.session import Session
+from ops.target import Target
+
+# Long enough for tens of gigabytes: a backup that is cut off is begun anew.
+_SECONDS = 4 * 3600
+_SETTINGS = "/etc/backup/settings.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A backup of one database."""
+
+    id: str
+    time: datetime
+    tags: tuple[str, ...]
+
+    @property
+    def database(self) -> str:
+        """The database that it is of."""
+        tagged = (tag.removeprefix("database:") for tag in self.tags if tag.startswith("database:"))
+        return next(tagged, "")
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it had much less than the one before it."""
+        return "suspect" in self.tags
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """The agent of a stack that is up."""
+
+    stack: str
+    server: Server
+    container: str
+
+    @classmethod
+    def of(cls, target: Target) -> Agent:
+        """Where the agent is; raises `OpsError` when the stack has none."""
+        outputs = session.outputs(Session(target).stack())
+        support = cast("list[Mapping[str, Any]]", outputs.get("support") or [])
+        for found in support:
+            if found["kind"] == "backup":
+                name = str(found["server"])
+                server = Server(name, cast("Mapping[str, Any]", outputs["servers"][name]))
+                return cls(stack=target.stack, server=server, container=str(found["container"]))
+        raise OpsError(
+            f"The stack {target.stack} has no backup agent.",
+            [f"Bring it up: ./manacore up --stack {target.stack}"],
+        )
+
+    def ask(self, *arguments: str) -> tuple[Any, bool]:
+        """What it answers, and whether all is well; raises `OpsError` when it cannot do it."""
+        answer, well = self._answer(["python3", "-m", "agent", *arguments])
+        if said := _failure(answer):
+            raise OpsError(
+                f"{self.stack}: {arguments[0]} failed.",
+                [said, "What is told here and what helps: docs/runbooks/restore.md"],
+            )
+        return answer, well
+
+    def snapshots(self) -> list[Snapshot]:
+        """All snapshots, the oldest first; raises `OpsError`."""
+        answer, _ = self.ask("list")
+        return [
+            Snapshot(
+                id=str(one["id"]),
+                time=datetime.fromisoformat(str(one["time"])),
+                tags=tuple(one["tags"]),
+            )
+            for one in cast("list[Mapping[str, Any]]", answer)
+        ]
+
+    def keep_days(self) -> int:
+        """For how many days it keeps a backup; raises `OpsError`."""
+        answer, _ = self._answer(["cat", _SETTINGS])
+        return int(answer["keep_days"])
+
+    def _answer(self, command: list[str]) -> tuple[Any, bool]:
+        try:
+            return self.server.answer(self.container, command, _SECONDS)
+        except OpsError as error:
+            remedy = f"Is it up? ./manacore up --stack {self.stack} brings it back."
+            raise OpsError(error.message, [*error.details, remedy]) from error
+
+
+def _failure(answer: object) -> str:
+    """Why it could not do what it was asked; other answers are lists, or say what is restored."""
+    if not isinstance(answer, dict):
+        return ""
+    return str(cast("dict[str, object]", answer).get("error", ""))

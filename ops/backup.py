@@ -1,0 +1,83 @@
+"""`manacore backup`: back up, list what there is, prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, cast
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from ops import console
+from ops.agent import Agent
+from ops.failures import InvalidInput, told
+from ops.options import AsJson, Local, Stack
+from ops.target import Target
+
+
+class Verb(StrEnum):
+    """What the agent does."""
+
+    RUN = "run"
+    LIST = "list"
+    VERIFY = "verify"
+
+
+Asked = Annotated[Verb, typer.Argument(help="Back up now, list the backups, or prove them.")]
+Accept = Annotated[
+    list[str] | None, typer.Option(help="run: this database shrank on purpose.", metavar="DATABASE")
+]
+# What a table shows of each answer: its heading, and the answer's key.
+_COLUMNS: dict[Verb, tuple[tuple[str, str], ...]] = {
+    Verb.RUN: (("database", "database"), ("snapshot", "snapshot"), ("rows", "rows"),
+               ("bytes", "size"), ("problem", "problem")),
+    Verb.LIST: (("snapshot", "id"), ("time", "time"), ("tags", "tags")),
+    Verb.VERIFY: (("database", "database"), ("snapshot", "snapshot"), ("age, hours", "age_hours"),
+                  ("rows", "rows"), ("problems", "problems")),
+}  # fmt: skip
+
+
+def backup(
+    verb: Asked,
+    stack: Stack = "staging",
+    accept: Accept = None,
+    as_json: AsJson = False,
+    local: Local = False,
+) -> None:
+    """Back up every database now (run), list the backups, or restore and compare them (verify).
+
+    Exit code 0 only when all is well: nothing failed, shrank, or differs.
+    """
+    with told():
+        if accept and verb is not Verb.RUN:
+            raise InvalidInput(["--accept: goes with run only"])
+        agent = Agent.of(Target.of(stack, local=local))
+        accepted = [part for database in accept or () for part in ("--accept", database)]
+        answer, well = agent.ask(verb.value, *accepted)
+    if as_json:
+        console.answer(answer)
+    else:
+        _show(verb, cast("Sequence[Mapping[str, Any]]", answer))
+    if not well:
+        raise typer.Exit(1)
+
+
+def _show(verb: Verb, found: Sequence[Mapping[str, Any]]) -> None:
+    columns = _COLUMNS[verb]
+    table = Table(*(heading for heading, _ in columns))
+    for one in found:
+        table.add_row(*(escape(_cell(key, one.get(key))) for _, key in columns))
+    console.out.print(table)
+    what = "backups" if verb is Verb.LIST else "databases"
+    console.out.print(f"{len(found)} {what}")
+
+
+def _cell(key: str, value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, cast("list[object]", value)))
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    # restic knows a snapshot by the beginning of its id.
+    return str(value)[:8] if key in ("id", "snapshot") else str(value)

@@ -1,0 +1,160 @@
+"""The backup agent's container: what it is told, and that no credential shows."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.backup.backup import Backup, BackupArgs, Schedule
+from components.docker.container import Runtime
+from components.docker.host import Host, HostArgs
+from images.backup.agent.settings import Settings
+from tests.support.mocks import Answer, Recorder, recording
+
+CONTAINER = "docker:index/container:Container"
+COMMAND = "command:local:Command"
+GIVEN = {
+    "key_id": "the-key-id",
+    "key_secret": "the-key-secret",
+    "password": "the-repository-password",
+    "database_password": "the-database-password",
+}
+ANSWERS: dict[str, Answer] = {
+    COMMAND: lambda _: {"stdout": "26.1.5"},
+    "docker:index/remoteImage:RemoteImage": lambda _: {"imageId": "sha256:1"},
+}
+
+
+def seen(**changes: Any) -> Recorder:
+    def program() -> pulumi.Output[str]:
+        server = pulumi.ComponentResource("test:Server", "server")
+        host = Host(
+            "host",
+            HostArgs(
+                server=server,
+                server_id="42",
+                address="198.51.100.10",
+                host_key="ssh-ed25519 AAAA",
+                user="deploy",
+            ),
+        )
+        values: dict[str, Any] = {
+            "host": host,
+            "runtime": Runtime(
+                image="registry/backup:1",
+                memory=1024,
+                cpus=1.0,
+                user="1001:1001",
+                port=9187,
+                networks=["data", "monitoring"],
+            ),
+            "work": "/mnt/data/backup-work",
+            "work_target": "/var/lib/backup",
+            "repository": "s3:https://s3.example.org/backups",
+            "databases": ["uload", "chat"],
+            "keep_days": 31,
+            "schedule": Schedule(run_at="02:00"),
+            **{name: pulumi.Output.secret(value) for name, value in GIVEN.items()},
+            **changes,
+        }
+        return Backup("backup", BackupArgs(**values)).container_name
+
+    with recording(ANSWERS) as (recorder, run):
+        run(program)
+    return recorder
+
+
+def is_secret(value: object) -> bool:
+    return isinstance(value, dict) and "value" in value
+
+
+def written(recorder: Recorder, name: str) -> dict[str, str]:
+    stdin = recorder.one(COMMAND, name).inputs["stdin"]
+    # The engine encrypts in its state what reaches it in this envelope.
+    packed = json.loads(stdin["value"] if is_secret(stdin) else stdin)
+    return {file: base64.b64decode(content).decode() for file, content in packed.items()}
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    return json.loads(written(seen(**changes), "backup-config-files")["settings.json"])
+
+
+def test_the_token_is_pinned() -> None:
+    assert Backup.token == "manacore:backup:Backup"
+    assert Backup.output_names() == ("container_name",)
+
+
+def test_the_agent_is_told_everything_but_credentials() -> None:
+    assert settings() == {
+        "repository": "s3:https://s3.example.org/backups",
+        "password_file": "/run/secrets/REPOSITORY_PASSWORD",
+        "credentials_file": "/run/secrets/credentials",
+        "passfile": "/run/secrets/pgpass",
+        "host": "postgres",
+        "port": 5432,
+        "user": "backup-agent",
+        "databases": ["chat", "uload"],
+        "work": "/var/lib/backup",
+        "serve_port": 9187,
+        "keep_days": 31,
+        "run_at": "02:00",
+    }
+
+
+def test_the_agent_takes_what_it_is_told(tmp_path: Path) -> None:
+    told = settings(schedule=Schedule(run_at="01:15", verify_at="Sat 05:30"))
+    for name in ("password_file", "credentials_file", "passfile"):
+        told[name] = __file__  # a file that is there
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(told))
+    read = Settings.read(file)
+    assert (read.run_at, read.verify_at, read.serve_port) == ("01:15", "Sat 05:30", 9187)
+
+
+def test_times_that_nobody_set_are_the_agents_own() -> None:
+    told = settings(schedule=Schedule())
+    assert not {"run_at", "verify_at"} & told.keys()
+
+
+def test_each_credential_is_in_a_file_of_its_reader() -> None:
+    recorder = seen()
+    assert written(recorder, "backup-secrets-files") == {
+        "REPOSITORY_PASSWORD": "the-repository-password",
+        "credentials": "[default]\naws_access_key_id = the-key-id\n"
+        "aws_secret_access_key = the-key-secret\n",
+        "pgpass": "*:*:*:backup-agent:the-database-password\n",
+    }
+    # PostgreSQL's clients refuse a password file that others can read.
+    assert " 1001 0400" in recorder.one(COMMAND, "backup-secrets-files").inputs["create"]
+
+
+@pytest.mark.parametrize("secret", GIVEN.values())
+def test_no_credential_is_anywhere_but_in_that_input(secret: str) -> None:
+    for resource in seen().resources:
+        inputs = dict(resource.inputs)
+        if resource.name == "backup-secrets-files":
+            assert is_secret(inputs.pop("stdin"))
+        assert secret not in json.dumps(inputs, default=str), resource.name
+
+
+def test_the_container_publishes_nothing_and_writes_only_to_its_folder() -> None:
+    inputs = seen().one(CONTAINER).inputs
+    assert inputs["name"] == "backup"
+    assert not inputs.get("ports")
+    assert not inputs.get("command"), "the image's own command"
+    assert [m["target"] for m in inputs["mounts"] if not m["readOnly"]] == ["/var/lib/backup"]
+    assert [n["name"] for n in inputs["networksAdvanced"]] == ["data", "monitoring"]
+    assert "9187/health" in inputs["healthcheck"]["tests"][-1]
+
+
+def test_other_settings_make_another_container_and_another_credential_does_not() -> None:
+    def digest(**changes: Any) -> list[str]:
+        return seen(**changes).one(CONTAINER).inputs["envs"]
+
+    assert digest() == digest(password=pulumi.Output.secret("another"))
+    assert digest() != digest(keep_days=32)

@@ -1,0 +1,278 @@
+"""`backup` and `restore`, with an agent that answers what a test wants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ops import session
+from ops.agent import Agent
+from ops.cli import app
+from ops.failures import OpsError
+from ops.release.server import Server
+from ops.target import Target
+
+NOW = datetime.now(UTC)
+OLD, GOOD, SUSPECT = "aaaa1111", "bbbb2222", "cccc3333"
+
+
+def snapshot(identity: str, days: float, *tags: str, database: str = "chat") -> dict[str, Any]:
+    when = (NOW - timedelta(days=days)).isoformat()
+    return {"id": identity, "time": when, "tags": [f"database:{database}", *tags]}
+
+
+def backed_up(problem: str = "", identity: str = "dddd4444") -> dict[str, Any]:
+    return {
+        "database": "chat",
+        "snapshot": identity,
+        "rows": 7,
+        "size": 900,
+        "problem": problem,
+    }
+
+
+@dataclass
+class Remote:
+    """What the agent was asked, and what it answers by its first argument."""
+
+    answers: dict[str, tuple[Any, bool]]
+    asked: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+
+    def answer(self, container: str, command: list[str], seconds: float) -> tuple[Any, bool]:
+        """As a server's container does."""
+        assert container == "backup"
+        if command[0] == "cat":
+            return {"keep_days": 31}, True
+        assert command[:3] == ["python3", "-m", "agent"]
+        self.asked.append(tuple(command[3:]))
+        return self.answers[command[3]]
+
+    @property
+    def verbs(self) -> list[str]:
+        """What it was asked to do, in order."""
+        return [asked[0] for asked in self.asked]
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Remote:
+    """An agent with three backups of chat, of which the newest is suspect."""
+    found = Remote(
+        {
+            "list": (
+                [snapshot(OLD, 40), snapshot(GOOD, 1), snapshot(SUSPECT, 0.1, "suspect")],
+                True,
+            ),
+            "run": ([backed_up()], True),
+            "verify": ([{"database": "chat", "snapshot": GOOD, "age_hours": 2.25, "rows": 7,
+                         "problems": []}], True),
+            "restore": ({"restored": "chat", "kept": "chat_before_20261125"}, True),
+        }
+    )  # fmt: skip
+
+    def agent(target: object) -> Agent:
+        return Agent(stack="staging", server=found, container="backup")  # type: ignore[arg-type]
+
+    def target(stack: str, *, local: bool) -> str:
+        return stack
+
+    monkeypatch.setattr(Agent, "of", agent)
+    monkeypatch.setattr(Target, "of", target)
+    monkeypatch.setenv("MANACORE_HOME", str(tmp_path))
+    return found
+
+
+def invoke(*arguments: str, typed: str | None = None, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, list(arguments), input=typed)
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def flat(result: Result) -> str:
+    return " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [("run", "1 databases"), ("list", "3 backups"), ("verify", "2.2")],
+)
+def test_each_verb_shows_what_the_agent_found(remote: Remote, verb: str, said: str) -> None:
+    assert said in flat(invoke("backup", verb))
+    assert remote.asked == [(verb,)]
+
+
+@pytest.mark.parametrize("verb", ["run", "verify"])
+def test_what_is_not_well_is_shown_and_ends_with_1(remote: Remote, verb: str) -> None:
+    answer, _ = remote.answers[verb]
+    answer[0]["problem" if verb == "run" else "problems"] = "half of the rows"
+    remote.answers[verb] = (answer, False)
+    assert "half of the rows" in flat(invoke("backup", verb, code=1))
+    assert json.loads(invoke("backup", verb, "--json", code=1).stdout) == answer
+
+
+def test_a_shrunk_database_is_accepted_by_its_name(remote: Remote) -> None:
+    invoke("backup", "run", "--accept", "chat", "--accept", "uload")
+    assert remote.asked == [("run", "--accept", "chat", "--accept", "uload")]
+    invoke("backup", "list", "--accept", "chat", code=2)
+
+
+def test_what_the_agent_could_not_do_is_said_without_a_table(remote: Remote) -> None:
+    remote.answers["verify"] = ({"error": "restic failed (12): wrong password"}, False)
+    result = invoke("backup", "verify", "--json", code=1)
+    assert result.stdout == ""
+    assert "wrong password" in flat(result)
+    assert "docs/runbooks/restore.md" in flat(result)
+
+
+def test_a_restore_takes_a_backup_and_brings_back_what_was_the_latest_before_it(
+    remote: Remote,
+) -> None:
+    told = json.loads(invoke("restore", "chat", "--yes", "--json").stdout)
+    assert remote.verbs == ["list", "run", "restore"]
+    # Neither the suspect one, nor the one that was taken just now.
+    assert remote.asked[-1] == ("restore", "chat", "--snapshot", GOOD)
+    assert (told["restored"], told["kept"]) == ("chat", "chat_before_20261125")
+    assert told["snapshot"] == GOOD
+
+
+def test_it_goes_on_once_the_name_is_typed(remote: Remote) -> None:
+    result = invoke("restore", "chat", typed="chat\n")
+    assert remote.verbs == ["list", "run", "restore"]
+    assert "kept as chat_before_20261125" in flat(result)
+
+
+@pytest.mark.parametrize("typed", ["staging\n", "\n\n", ""])
+def test_anything_else_touches_nothing(remote: Remote, typed: str) -> None:
+    invoke("restore", "chat", typed=typed, code=1)
+    assert remote.verbs == ["list"]
+
+
+def test_a_suspect_backup_is_restored_when_it_is_named(remote: Remote) -> None:
+    invoke("restore", "chat", "--yes", "--snapshot", SUSPECT[:5])
+    assert remote.asked[-1] == ("restore", "chat", "--snapshot", SUSPECT)
+
+
+def test_beside_it_replaces_nothing_and_asks_nothing(remote: Remote) -> None:
+    remote.answers["restore"] = ({"restored": "chat_look", "kept": ""}, True)
+    invoke("restore", "chat", "--beside", "chat_look")
+    assert remote.verbs == ["list", "restore"]
+    assert remote.asked[-1][-2:] == ("--beside", "chat_look")
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_backup_at_the_end_of_its_retention_is_not_lost_to_the_one_before_it(
+    remote: Remote, before: bool
+) -> None:
+    option = [] if before else ["--no-backup"]
+    result = invoke("restore", "chat", "--yes", "--snapshot", OLD, *option, code=int(before))
+    assert remote.verbs == (["list"] if before else ["list", "restore"])
+    assert ("--no-backup" in result.output) == before
+
+
+def test_a_database_that_cannot_be_backed_up_is_not_replaced(remote: Remote) -> None:
+    remote.answers["run"] = ([backed_up("pg_dump failed (1): gone", identity="")], False)
+    result = invoke("restore", "chat", "--yes", code=1)
+    assert remote.verbs == ["list", "run"]
+    assert "gone" in flat(result)
+    assert "--no-backup" in flat(result)
+
+
+def test_a_suspect_backup_of_what_is_replaced_does_not_stop_it(remote: Remote) -> None:
+    remote.answers["run"] = ([backed_up("suspect: it is empty")], False)
+    result = invoke("restore", "chat", "--yes")
+    assert remote.verbs == ["list", "run", "restore"]
+    assert "it is empty" in flat(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["chta"], "There is no backup of chta. did you mean chat?"),
+        (["chat", "--snapshot", "ffff"], "0 backups of chat are ffff."),
+    ],
+)
+def test_what_there_is_no_backup_of_is_refused(
+    remote: Remote, arguments: list[str], said: str
+) -> None:
+    assert said in flat(invoke("restore", *arguments, "--yes", code=1))
+    assert remote.verbs == ["list"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--beside", "Chat"], ["--beside", "-x"], ["--snapshot", "latest"]]
+)
+def test_options_that_mean_nothing_are_refused_before_anything_is_asked(
+    remote: Remote, arguments: list[str]
+) -> None:
+    invoke("restore", "chat", "--yes", *arguments, code=2)
+    assert remote.asked == []
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Agent]:
+    """An agent on a server that is this machine: ssh runs commands here, docker a given script."""
+
+    def made(script: str) -> Agent:
+        for name, text in (("ssh", 'shift 1\nexec sh -c "$*"'), ("docker", script)):
+            (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+            (tmp_path / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        output = {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": list[str]()}
+        return Agent(stack="staging", server=Server("main", output), container="backup")
+
+    return made
+
+
+@pytest.mark.parametrize(("code", "well"), [(0, True), (1, False)])
+def test_the_agents_exit_code_says_whether_all_is_well(
+    agent: Callable[[str], Agent], code: int, well: bool
+) -> None:
+    script = f"""[ "$*" = "exec backup python3 -m agent run" ] || exit 9
+echo '[1]'; exit {code}"""
+    assert agent(script).ask("run") == ([1], well)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 'No such container: backup' >&2; exit 1", "No such container: backup"),
+        ("echo 'Traceback: x'; exit 1", "answered with no JSON"),
+        ("exit 137", "exit code 137"),
+        ("exit 255", "cannot be reached by ssh"),
+    ],
+)
+def test_an_agent_that_does_not_answer_is_an_error_with_its_remedy(
+    agent: Callable[[str], Agent], script: str, said: str
+) -> None:
+    with pytest.raises(OpsError) as error:
+        agent(script).ask("list")
+    assert said in str(error.value)
+    assert "./manacore up --stack staging" in str(error.value)
+
+
+def test_a_stack_without_the_agent_says_what_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    support = [{"kind": "edge", "server": "main", "container": "edge"}]
+    found: dict[str, Any] = {"servers": {"main": {"ipv4": "198.51.100.10"}}, "support": support}
+
+    def outputs(_: object) -> dict[str, Any]:
+        return found
+
+    def stack(_: object) -> None:
+        return None
+
+    monkeypatch.setattr(session, "outputs", outputs)
+    monkeypatch.setattr(session.Session, "stack", stack)
+    target: Any = SimpleNamespace(stack="staging")
+    with pytest.raises(OpsError, match="no backup agent"):
+        Agent.of(target)
+    support.append({"kind": "backup", "server": "main", "container": "backup"})
+    agent = Agent.of(target)
+    assert (agent.server.name, agent.container) == ("main", "backup")
