@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -116,11 +116,17 @@ class Postgres:
             if process.stdin is None or process.stdout is None:
                 raise AgentError("psql has no pipes")
             session = _Session(process.stdin, process.stdout)
-            session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
+                session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield session
+            except BaseException:
+                # It would go on with its query, and be waited for: a count can take minutes.
+                process.kill()
+                raise
             finally:
-                process.stdin.close()
+                # To one that ended, the rest of a question cannot be written any more.
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
 
 
 @dataclass(frozen=True)

@@ -152,13 +152,14 @@ def test_the_backups_dockerfile_has_the_platforms_postgres_and_the_restic_tested
     bases = re.findall(r"^FROM (\S+)", (OWN[BACKUP] / "Dockerfile").read_text(), re.MULTILINE)
     postgres = next(s.image for s in load_catalog() if s.kind is Kind.POSTGRES)
     assert bases[1] == postgres
+    restic = re.fullmatch(r"docker\.io/restic/restic:([\d.]+)@sha256:[0-9a-f]{64}", bases[0])
+    assert restic, "it is pinned by its digest"
+    version = restic[1]
     found = sources.Sources(Home.from_environment().images / "sources").root
     debs = list(found.glob("debian/trixie-*/restic_*.deb"))
     if not debs:
         pytest.skip("the local cloud's packages are not here yet")
-    assert {deb.name.split("_")[1].partition("-")[0] for deb in debs} == {
-        bases[0].rpartition(":")[2]
-    }
+    assert {deb.name.split("_")[1].partition("-")[0] for deb in debs} == {version}
 
 
 def test_a_missing_client_is_named_with_its_remedy(
