@@ -73,7 +73,6 @@ def _service(args: ContainerArgs, env: Mapping[str, str], sources: Sequence[str]
     service: dict[str, Any] = {
         "image": runtime.image,
         "container_name": args.container,
-        "hostname": args.container,
         "user": runtime.user,
         "environment": dict(env),
         "read_only": runtime.read_only,
@@ -108,9 +107,19 @@ def _service(args: ContainerArgs, env: Mapping[str, str], sources: Sequence[str]
             }
             for p in args.ports
         ],
-        "networks": list(runtime.networks),
         "labels": dict(args.labels),
     }
+    if args.joined:
+        # By the container and not by its service: Compose would make that one as well.
+        service["network_mode"] = f"container:{args.joined.container}"
+    else:
+        service["hostname"] = args.container
+        named = {"aliases": list(args.aliases)}
+        service["networks"] = (
+            dict.fromkeys(runtime.networks, named) if args.aliases else list(runtime.networks)
+        )
+    if args.sysctls:
+        service["sysctls"] = dict(args.sysctls)
     if args.command:
         service["command"] = list(args.command)
     return service
