@@ -27,7 +27,9 @@ def edge(recorder: Recorder) -> Recorded:
 
 
 def with_edge(loaded: Loaded, **changes: Any) -> Loaded:
-    services = [s.model_copy(update=changes) if s.kind is Kind.EDGE else s for s in loaded.catalog]
+    services = {
+        s.name: s.model_copy(update=changes) if s.kind is Kind.EDGE else s for s in loaded.catalog
+    }
     return replace(loaded, catalog=Catalog(services))
 
 
