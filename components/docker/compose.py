@@ -1,7 +1,7 @@
 """The same containers as a compose file on the server, for a night when only Docker is at hand.
 
-`docker compose -f /srv/manacore/compose/compose.yaml up -d NAME` makes a container again exactly
-as the program made it. Secrets are not in it: it mounts the same files.
+`docker compose -f /srv/manacore/compose/compose.yaml up -d --no-deps NAME` makes a container again
+exactly as the program made it. Secrets are not in it: it mounts the same files.
 """
 
 from __future__ import annotations
@@ -110,8 +110,9 @@ def _service(args: ContainerArgs, env: Mapping[str, str], sources: Sequence[str]
         "labels": dict(args.labels),
     }
     if args.joined:
-        # By the container and not by its service: Compose would make that one as well.
+        # By the container and not by its service: that one may be the program's, not Compose's.
         service["network_mode"] = f"container:{args.joined.container}"
+        service["depends_on"] = {args.joined.container: {"condition": "service_healthy"}}
     else:
         service["hostname"] = args.container
         named = {"aliases": list(args.aliases)}

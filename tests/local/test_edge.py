@@ -136,6 +136,18 @@ def test_an_edge_whose_holder_is_restarted_by_hand_follows_it(platform: Platform
     assert platform.preview() == {}
 
 
+def test_on_call_makes_holder_and_edge_again_with_docker_alone(platform: Platform) -> None:
+    (edge,) = (line.split()[0] for line in edges(platform))
+    compose = "docker compose -f /srv/manacore/compose/compose.yaml up -d --wait"
+    platform.remote(f"docker rm --force {edge} && {compose} --no-deps {edge}")
+    assert _answers(platform)
+    platform.remote(f"docker rm --force {edge} edge-holder && {compose} {edge}")
+    assert _answers(platform)
+    platform.remote(f"docker rm --force {edge} edge-holder")
+    platform.up()
+    assert platform.preview() == {}
+
+
 def test_after_a_reboot_everything_runs_again(platform: Platform) -> None:
     server = platform.outputs()["servers"]["main"]["id"]
     begun = time.monotonic()

@@ -116,6 +116,7 @@ def test_the_break_glass_file_has_every_container_and_no_secret(plan: Plan) -> N
     assert written <= {c.inputs["name"] for c in recorder.of(CONTAINER)}
     assert {edge(recorder), "edge-holder", "postgres", "chat-backend-blue"} <= written & made
     assert services[edge(recorder)]["network_mode"] == "container:edge-holder"
+    assert list(services[edge(recorder)]["depends_on"]) == ["edge-holder"]
     assert not {"networks", "hostname"} & set(services[edge(recorder)])
     assert services["edge-holder"]["networks"]["backend"] == {"aliases": ["edge"]}
     assert services["edge-holder"]["sysctls"] == {"net.ipv4.tcp_migrate_req": "1"}
