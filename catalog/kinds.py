@@ -25,6 +25,7 @@ class Kind(StrEnum):
     LOKI = "loki"
     ALERTMANAGER = "alertmanager"
     EDGE = "edge"
+    HOLDER = "holder"
     EXPORTER = "exporter"
     BACKUP = "backup"
 
@@ -73,6 +74,8 @@ KINDS: dict[Kind, KindDefaults] = {
         cpus=0.1, memory=128, health="/-/ready", port=9093, metrics="/metrics"
     ),
     Kind.EDGE: KindDefaults(cpus=1.0, memory=512, health="", port=443, counted=False),
+    # It only sleeps.
+    Kind.HOLDER: KindDefaults(cpus=0.1, memory=16, health="", port=443, counted=False),
     Kind.EXPORTER: KindDefaults(
         cpus=0.1, memory=64, health="/-/healthy", port=9115, counted=False, metrics="/metrics"
     ),

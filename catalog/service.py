@@ -151,7 +151,7 @@ class Service(_Model):
         match self.kind:
             case Kind.POSTGRES | Kind.REDIS:
                 joined = {Network.DATA}
-            case Kind.EDGE:
+            case Kind.EDGE | Kind.HOLDER:
                 joined = {Network.FRONTEND, Network.BACKEND, Network.MONITORING}
             case Kind.PROMETHEUS | Kind.GRAFANA | Kind.LOKI | Kind.ALERTMANAGER:
                 joined = {Network.MONITORING}

@@ -7,12 +7,13 @@ from typing import Any
 
 import pulumi
 
-from catalog import Catalog, Service
+from catalog import Catalog, Kind, Service
 from stacks.cloud import USER, Machine
 from stacks.delivery import Delivery
 from stacks.dns import Dns
 from stacks.hosts import Hosts
 from stacks.ledger import Ledger
+from stacks.price import monthly_price
 from stacks.server import role_of
 from stacks.settings import Settings
 
@@ -24,11 +25,14 @@ def outputs(
     catalog: Catalog,
     ledger: Ledger,
     machines: Mapping[str, Machine],
+    edges: Mapping[str, pulumi.Input[str]],
     dns: Dns,
     delivery: Delivery,
-    price: pulumi.Input[float] | None,
 ) -> dict[str, pulumi.Input[Any]]:
-    """The outputs of a stack by name. None of them is secret."""
+    """The outputs of a stack by name. None of them is secret.
+
+    `edges` are the names of the edges' containers by server.
+    """
     hosts = Hosts(catalog, settings)
     grafana = next(s for s in catalog if s.name == "grafana")
     return {
@@ -36,14 +40,16 @@ def outputs(
         "servers": {name: _server(settings, name, machine) for name, machine in machines.items()},
         "services": [_service(s, settings, hosts, ledger) for s in catalog.counted],
         "support": [
-            _service(s, settings, hosts, ledger) for s in catalog if s not in catalog.counted
+            {**_service(s, settings, hosts, ledger), **_of_edge(s, settings, edges)}
+            for s in catalog
+            if s not in catalog.counted
         ],
         "urls": {s.name: hosts.url(s) for s in catalog.routed},
         "dashboards": {"platform": f"{hosts.url(grafana)}/d/platform"},
         "backup_bucket": dns.bucket.bucket,
         "backup_endpoint": dns.bucket.endpoint,
         "deployment_gate": delivery.environment.gate,
-        "monthly_cost_eur": price,
+        "monthly_cost_eur": monthly_price(settings),
     }
 
 
@@ -61,6 +67,15 @@ def _server(settings: Settings, name: str, machine: Machine) -> dict[str, pulumi
         "docker_host": machine.host.url,
         "docker_version": machine.host.docker_version,
     }
+
+
+def _of_edge(
+    service: Service, settings: Settings, edges: Mapping[str, pulumi.Input[str]]
+) -> dict[str, pulumi.Input[Any]]:
+    """An edge's container is named by what it is made of."""
+    if service.kind is not Kind.EDGE:
+        return {}
+    return {"container": edges[settings.holder(role_of(service))]}
 
 
 def _service(

@@ -21,7 +21,6 @@ from stacks.hosts import Hosts
 from stacks.ledger import Ledger, load_ledger
 from stacks.outputs import outputs
 from stacks.policy import Policy
-from stacks.price import monthly_price
 from stacks.providers import providers
 from stacks.server import METRICS_HERE, METRICS_PORT, Inputs, ServerStack, role_of
 from stacks.settings import Role, Settings, load_settings, raw_config, unencrypted
@@ -148,17 +147,18 @@ def compose(loaded: Loaded) -> Composed:
         catalog=catalog,
         ledger=loaded.ledger,
         machines=machines,
+        edges={name: edge.container.name for name, edge in edges.items()},
         dns=dns,
         delivery=delivery,
-        price=monthly_price(settings),
     )
     return Composed(
-        outputs=exported, last=[edge.container_name for edge in edges] + [delivery.environment.gate]
+        outputs=exported,
+        last=[edge.container_name for edge in edges.values()] + [delivery.environment.gate],
     )
 
 
-def _containers(inputs: Inputs, machines: dict[str, Machine]) -> list[Edge]:
-    """What runs on each server; an edge comes after all that it serves."""
+def _containers(inputs: Inputs, machines: dict[str, Machine]) -> dict[str, Edge]:
+    """What runs on each server; an edge comes after all that it serves. The edges by server."""
     settings = inputs.settings
     monitoring = settings.holder(Role.MONITORING)
     private = private_addresses(settings)
@@ -167,7 +167,7 @@ def _containers(inputs: Inputs, machines: dict[str, Machine]) -> list[Edge]:
         for name, server in settings.servers.items()
         if Role.EDGE in server.roles
     }
-    made: list[Edge] = []
+    made: dict[str, Edge] = {}
     for name, machine in machines.items():
         stack = ServerStack(
             name=name,
@@ -179,7 +179,7 @@ def _containers(inputs: Inputs, machines: dict[str, Machine]) -> list[Edge]:
         )
         stack.compose()
         if stack.edge:
-            made.append(stack.edge)
+            made[name] = stack.edge
     return made
 
 

@@ -45,7 +45,7 @@ def role_of(service: Service) -> Role:
         return Role.DATA
     if service.kind in (*_MONITORING, Kind.EXPORTER):
         return Role.MONITORING
-    return Role.EDGE if service.kind is Kind.EDGE else Role.APP
+    return Role.EDGE if service.kind in (Kind.EDGE, Kind.HOLDER) else Role.APP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -323,13 +323,15 @@ class ServerStack:
 
     def _edge(self) -> None:
         edge = self._service(Kind.EDGE)
-        here = [s for s in self.inputs.catalog if role_of(s) in self.roles and s.kind != Kind.EDGE]
+        own = (Kind.EDGE, Kind.HOLDER)
+        here = [s for s in self.inputs.catalog if role_of(s) in self.roles and s.kind not in own]
         tls = self.inputs.settings.tls
         self.edge = Edge(
             f"{self.name}-edge",
             EdgeArgs(
                 host=self.host,
                 runtime=runtime(edge),
+                holder=runtime(self._service(Kind.HOLDER)),
                 config=EdgeConfig(
                     public=[
                         PublicRoute(
@@ -364,7 +366,6 @@ class ServerStack:
                     ),
                 ),
                 data=self._folders.path("edge-data"),
-                state=self._folders.path("edge-config"),
                 metrics_address=self.metrics_address,
                 pointers=pointers([s for s in here if s.slots], self.inputs.ledger),
                 upstreams=[r for r in self.services.values() if isinstance(r, SlottedService)],

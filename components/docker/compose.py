@@ -1,7 +1,7 @@
 """The same containers as a compose file on the server, for a night when only Docker is at hand.
 
-`docker compose -f /srv/manacore/compose/compose.yaml up -d NAME` makes a container again exactly
-as the program made it. Secrets are not in it: it mounts the same files.
+`docker compose -f /srv/manacore/compose/compose.yaml up -d --no-deps NAME` makes a container again
+exactly as the program made it. Secrets are not in it: it mounts the same files.
 """
 
 from __future__ import annotations
@@ -73,7 +73,6 @@ def _service(args: ContainerArgs, env: Mapping[str, str], sources: Sequence[str]
     service: dict[str, Any] = {
         "image": runtime.image,
         "container_name": args.container,
-        "hostname": args.container,
         "user": runtime.user,
         "environment": dict(env),
         "read_only": runtime.read_only,
@@ -108,9 +107,20 @@ def _service(args: ContainerArgs, env: Mapping[str, str], sources: Sequence[str]
             }
             for p in args.ports
         ],
-        "networks": list(runtime.networks),
         "labels": dict(args.labels),
     }
+    if args.joined:
+        # By the container and not by its service: that one may be the program's, not Compose's.
+        service["network_mode"] = f"container:{args.joined.container}"
+        service["depends_on"] = {args.joined.container: {"condition": "service_healthy"}}
+    else:
+        service["hostname"] = args.container
+        named = {"aliases": list(args.aliases)}
+        service["networks"] = (
+            dict.fromkeys(runtime.networks, named) if args.aliases else list(runtime.networks)
+        )
+    if args.sysctls:
+        service["sysctls"] = dict(args.sysctls)
     if args.command:
         service["command"] = list(args.command)
     return service

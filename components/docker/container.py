@@ -32,6 +32,14 @@ class Port:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Joined:
+    """The container in whose network another one is: by name, and by id as Docker reports it."""
+
+    container: str
+    id: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Health:
     """The command that tells whether the container works.
 
@@ -66,7 +74,11 @@ class Runtime:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerArgs:
-    """One container; timeouts in seconds."""
+    """One container; timeouts in seconds.
+
+    `aliases` are further names in its networks. One that has `joined` another's network has neither
+    networks nor ports, nor a host name of its own.
+    """
 
     host: Host
     container: str
@@ -78,6 +90,9 @@ class ContainerArgs:
     ports: Sequence[Port] = ()
     tmpfs: Mapping[str, str] = field(default_factory=dict[str, str])
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    aliases: Sequence[str] = ()
+    joined: Joined | None = None
+    sysctls: Mapping[str, str] = field(default_factory=dict[str, str])
     stop_timeout: int = 30
     start_timeout: int = 300
     ignore_changes: Sequence[str] = ()
@@ -101,10 +116,15 @@ def tmpfs(args: ContainerArgs) -> dict[str, str]:
     return {"/tmp": "rw,noexec,nosuid,size=64m", **args.tmpfs}  # noqa: S108 - its own tmpfs
 
 
-def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker.Container:
+def container(
+    name: str,
+    parent: pulumi.Resource,
+    args: ContainerArgs,
+    opts: pulumi.ResourceOptions | None = None,
+) -> docker.Container:
     """A container: non-root, read-only, without capabilities, limited, watched and restarted."""
     options = pulumi.ResourceOptions.merge(
-        args.host.options(parent),
+        pulumi.ResourceOptions.merge(args.host.options(parent), opts),
         pulumi.ResourceOptions(
             depends_on=list(args.depends_on),
             ignore_changes=list(args.ignore_changes),
@@ -118,7 +138,7 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
     return docker.Container(
         name,
         name=args.container,
-        hostname=args.container,
+        hostname=None if args.joined else args.container,
         image=pulled(f"{name}-image", parent, args.host, args.runtime.image).image_id,
         command=list(args.command) or None,
         user=args.runtime.user,
@@ -156,9 +176,14 @@ def container(name: str, parent: pulumi.Resource, args: ContainerArgs) -> docker
             )
             for p in args.ports
         ],
+        # By id: the daemon reports it so, whatever it was given.
+        network_mode=pulumi.Output.concat("container:", args.joined.id) if args.joined else None,
         networks_advanced=[
-            docker.ContainerNetworksAdvancedArgs(name=network) for network in args.runtime.networks
+            docker.ContainerNetworksAdvancedArgs(name=network, aliases=list(args.aliases) or None)
+            for network in args.runtime.networks
+            if not args.joined
         ],
+        sysctls=dict(args.sysctls) or None,
         labels=[
             docker.ContainerLabelArgs(label=key, value=value)
             for key, value in sorted(args.labels.items())

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.edge import gate, headers, pages, proxy, requestid
+from components.edge import drain, gate, headers, pages, proxy, requestid
 from components.edge.certificates import Certificates
 from components.edge.logs import logging
 from components.edge.proxy import Timing
 from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Route, Slots, Upstream
 
-ADMIN = "unix//run/caddy/admin.sock"
+ADMIN = f"unix/{drain.RUN}/admin.sock"
 HEALTH_PORT = 2020
 METRICS_PORT = 9180
 SLOT_HEADER = "X-Manacore-Slot"
@@ -44,14 +44,17 @@ class EdgeConfig:
     certificates: Certificates
     timing: Timing = field(default_factory=Timing)
 
-    def json(self) -> str:
-        """The configuration; the same routes give the same text."""
-        # One line: the encoder of indented text is several times slower.
-        return json.dumps(self._document(), sort_keys=True)
+    def json(self, health_address: str = "127.0.0.1") -> str:
+        """The configuration; the same routes give the same text.
 
-    def _document(self) -> dict[str, Any]:
+        Edges that share a network need a `health_address` each, or one would answer for another.
+        """
+        # One line: the encoder of indented text is several times slower.
+        return json.dumps(self._document(health_address), sort_keys=True)
+
+    def _document(self, health_address: str) -> dict[str, Any]:
         servers: dict[str, Any] = {
-            "health": _health_server(),
+            "health": _health_server(health_address),
             "metrics": _metrics_server(self.metrics),
             "public": self._public(),
             "redirect": _redirect_server(self.public),
@@ -59,13 +62,13 @@ class EdgeConfig:
         for route in self.internal:
             servers[f"internal-{route.port}"] = self._internal(route)
         return {
-            "admin": {"listen": ADMIN},
+            # What is in force is what the file says: nothing else is ever applied.
+            "admin": {"listen": ADMIN, "config": {"persist": False}},
             "logging": logging(),
             "apps": {
                 "http": {
                     "servers": servers,
-                    # An upload that began before a reload ends as it began.
-                    "grace_period": f"{self.timing.drain}s",
+                    "grace_period": f"{self.timing.grace}s",
                     "metrics": {"per_host": True},
                 },
                 "tls": self.certificates.document(),
@@ -90,6 +93,7 @@ class EdgeConfig:
             **_LIMITS,
             **self._named(self.public),
             "routes": [
+                *drain.routes(),
                 {"handle": requestid.handlers()},
                 *routes,
                 *_www(self.public, secure=True),
@@ -106,6 +110,7 @@ class EdgeConfig:
             **_LIMITS,
             **self._named([route]),
             "routes": [
+                *drain.routes(),
                 {"handle": requestid.handlers()},
                 {"handle": [{"handler": "subroute", "routes": self._service(route, public=False)}]},
             ],
@@ -149,22 +154,9 @@ class EdgeConfig:
         }
 
 
-def bootstrap() -> str:
-    """What a new edge starts with: nothing but its health, until the configuration is applied."""
-    return json.dumps(
-        {
-            "admin": {"listen": ADMIN},
-            "logging": logging(),
-            "apps": {"http": {"servers": {"health": _health_server()}}},
-        },
-        indent=1,
-        sort_keys=True,
-    )
-
-
-def _health_server() -> dict[str, Any]:
+def _health_server(address: str) -> dict[str, Any]:
     return {
-        "listen": [f"127.0.0.1:{HEALTH_PORT}"],
+        "listen": [f"{address}:{HEALTH_PORT}"],
         "automatic_https": {"disable": True},
         "routes": [{"handle": [{"handler": "static_response", "status_code": 200}]}],
     }
@@ -175,7 +167,7 @@ def _metrics_server(routes: Sequence[MetricsRoute]) -> dict[str, Any]:
     return {
         "listen": [f":{METRICS_PORT}"],
         "automatic_https": {"disable": True},
-        "routes": [own, *(_metrics_route(route) for route in routes)],
+        "routes": [*drain.routes(), own, *(_metrics_route(route) for route in routes)],
     }
 
 
@@ -201,7 +193,12 @@ def _redirect_server(public: Sequence[PublicRoute]) -> dict[str, Any]:
         "listen": [":80"],
         "automatic_https": {"disable": True},
         **_LIMITS,
-        "routes": [*([known] if public else []), *_www(public, secure=False), _unknown_host()],
+        "routes": [
+            *drain.routes(),
+            *([known] if public else []),
+            *_www(public, secure=False),
+            _unknown_host(),
+        ],
         "logs": {},
     }
 

@@ -17,12 +17,14 @@ _RETRIED = ["GET", "HEAD", "OPTIONS"]
 class Timing:
     """How long the edge waits, in seconds.
 
-    `drain`: after a reload, for requests and WebSockets of the configuration before it.
-    `retry`: for an upstream that does not accept connections. `answer`: for the first byte of an
-    answer, from when the request is sent completely.
+    `drain`: when another edge takes over, for clients to leave, by the answer to their next request
+    or by closing their WebSocket. `grace`: after that, for requests that still run. `retry`: for an
+    upstream that does not accept connections. `answer`: for the first byte of an answer, from when
+    the request is sent completely.
     """
 
-    drain: int = 300
+    drain: int = 60
+    grace: int = 300
     retry: int = 10
     answer: int = 300
 
@@ -66,8 +68,6 @@ def _proxy(dials: Sequence[str], timing: Timing) -> dict[str, Any]:
     return {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": dial} for dial in dials],
-        # WebSockets outlive a reload for so long. At a flip they stay with their container.
-        "stream_close_delay": f"{timing.drain}s",
         "transport": {
             "protocol": "http",
             "dial_timeout": "3s",

@@ -72,6 +72,37 @@ Requires=manacore-data.service
 After=manacore-data.service
 """
 
+# Docker starts containers in any order after a boot, and gives up one that joins the network of
+# another which does not run yet. It notes why; one that somebody stopped has no such note.
+_STARTER = """\
+#!/bin/sh
+set -u
+failed() {
+  docker ps --all --quiet --filter status=created --filter status=exited |
+    xargs --no-run-if-empty docker inspect --format \
+      '{{if and .State.Error (ne .HostConfig.RestartPolicy.Name "no")}}{{.Id}}{{end}}' |
+    grep .
+}
+until docker version >/dev/null 2>&1; do sleep 1; done
+while ids=$(failed); do
+  docker start $ids >/dev/null
+  sleep 2
+done
+"""
+
+_STARTER_UNIT = """\
+[Unit]
+Description=Start containers that Docker gave up
+After=docker.service
+PartOf=docker.service
+
+[Service]
+ExecStart=/usr/local/sbin/manacore-start-containers
+
+[Install]
+WantedBy=docker.service
+"""
+
 # The vendor's metadata service tells anyone on the server its user data, and with it the private
 # host key: containers have no business there. The chain is the one that Docker leaves to others.
 _METADATA_SCRIPT = """\
@@ -143,6 +174,8 @@ class CloudInit:
             _file("/etc/apt/apt.conf.d/20auto-upgrades", _UPGRADES),
             _file("/usr/local/sbin/manacore-hide-metadata", _METADATA_SCRIPT, mode="0755"),
             _file("/etc/systemd/system/docker.service.d/20-metadata.conf", _METADATA_DROP_IN),
+            _file("/usr/local/sbin/manacore-start-containers", _STARTER, mode="0755"),
+            _file("/etc/systemd/system/manacore-start-containers.service", _STARTER_UNIT),
         ]
         if self.device:
             script = _VOLUME_SCRIPT.format(device=self.device, root=DATA_ROOT)
@@ -160,7 +193,7 @@ class CloudInit:
             ["systemctl", "daemon-reload"],
             *volume,
             ["systemctl", "reload-or-restart", "ssh.service"],
-            ["systemctl", "enable", "docker.service"],
+            ["systemctl", "enable", "docker.service", "manacore-start-containers.service"],
             # Stopped first, so that nobody talks to a Docker that is about to go; its socket keeps
             # callers waiting. Not waited for: the volume may be attached later than this runs.
             ["systemctl", "stop", "docker.service"],

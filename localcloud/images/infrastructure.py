@@ -147,6 +147,7 @@ class Infrastructure:
             "docker.io/library/postgres:16.15": self.postgres,
             "docker.io/library/redis:7.2.11": self.redis,
             "docker.io/library/caddy:2.11.7": self.caddy,
+            "docker.io/library/busybox:1.37.0": self.busybox,
             "docker.io/grafana/loki:3.5.8": self.loki,
             "docker.io/grafana/grafana:12.3.0": self.grafana,
             BACKUP: self.backup,
@@ -288,6 +289,10 @@ class Infrastructure:
             labels=_labels("Caddy 2.11.7"),
         )
         return self._image(config, layer)
+
+    def busybox(self) -> Image:
+        """The base that all others have: it has Debian's busybox with all its names."""
+        return self._image(ImageConfig(command=("sh",), labels=_labels("Debian 12's busybox")))
 
     def go_program(self, program: GoProgram) -> Image:
         """A server of the Prometheus family."""

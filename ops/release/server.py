@@ -79,7 +79,7 @@ class Server:
 
     def metrics(self) -> str:
         """The edge's figures as Prometheus reads them; raises `OpsError`."""
-        return self._run(f"docker exec edge wget -q -O - {_METRICS}")
+        return self._run(f"docker exec edge-holder wget -q -O - {_METRICS}")
 
     def inspect(self, containers: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """What Docker says of these containers, without those that it does not have.

@@ -66,7 +66,7 @@ def test_only_the_edge_has_published_ports(outputs: Answer, remote: Callable[[st
     assert outputs["servers"]
     lines = remote("docker ps --format '{{.Names}}|{{.Ports}}'").splitlines()
     published = {name for name, _, ports in (x.partition("|") for x in lines) if "->" in ports}
-    assert published == {"edge"}
+    assert published == {"edge-holder"}
 
 
 def test_the_data_network_has_no_way_out(remote: Callable[[str], str]) -> None:

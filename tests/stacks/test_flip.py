@@ -12,7 +12,7 @@ from catalog import load_catalog
 from stacks.ledger import Entry, Ledger, Slot
 from stacks.program import Loaded, load
 from tests.support.mocks import Recorder
-from tests.support.platform import plan_of, planned, raw
+from tests.support.platform import edge_configs, plan_of, planned, raw
 
 COMMAND = "command:local:Command"
 
@@ -69,14 +69,16 @@ def test_canaries_and_maintenance_change_the_pointers_and_nothing_else(stack: st
 @pytest.mark.parametrize("stack", ["staging", "production"])
 def test_every_pointer_that_the_edge_reads_is_written(stack: str) -> None:
     recorder, _ = planned(stack)
-    text = recorder.one(COMMAND, "main-edge-config").inputs["stdin"]
+    text = edge_configs(recorder)["main"]
     read = set(re.findall(r"\{file\./etc/edge-slots/live/([^}]+)\}", text))
     written = pointers(recorder)
     assert read and read <= written.keys()
     names = {service.name for service in load_catalog().slotted}
     assert written.keys() == names | {f"{name}.gate" for name in names}
     edge = next(
-        c for c in recorder.of("docker:index/container:Container") if c.inputs["name"] == "edge"
+        c
+        for c in recorder.of("docker:index/container:Container")
+        if c.inputs["labels"] == [{"label": "manacore.edge", "value": "edge-holder"}]
     )
     mounts = {m["target"]: (m["source"], m["readOnly"]) for m in edge.inputs["mounts"]}
     assert mounts["/etc/edge-slots"] == ("/srv/manacore/edge-slots", True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ import pytest
 
 from catalog import load_catalog
 from tests.support.mocks import Recorded, Recorder
-from tests.support.platform import SECRET, planned
+from tests.support.platform import SECRET, edge_configs, files, planned
 
 CONTAINER = "docker:index/container:Container"
 PHASE_2 = {
@@ -30,12 +30,20 @@ def plan(request: pytest.FixtureRequest) -> tuple[Recorder, dict[str, Any]]:
 Plan = tuple[Recorder, dict[str, Any]]
 
 
+def edge(recorder: Recorder, name: str = "main-edge") -> str:
+    """The name of the container of an edge: the one on `main`, or another by its logical name."""
+    names = {c.name: c.inputs["name"] for c in recorder.of(CONTAINER)}
+    server = name.partition("-")[0]
+    found = [n for n in names if re.fullmatch(rf"{server}-edge-[0-9a-f]{{8}}", n)]
+    return str(names[found[0]]) if found else ""
+
+
 def environment(container: Recorded) -> dict[str, str]:
     return dict(line.split("=", 1) for line in container.inputs.get("envs", []))
 
 
-def edge_config(recorder: Recorder, name: str = "main-edge-config") -> dict[str, Any]:
-    return json.loads(recorder.one("command:local:Command", name).inputs["stdin"])
+def edge_config(recorder: Recorder, server: str = "main") -> dict[str, Any]:
+    return json.loads(edge_configs(recorder)[server])
 
 
 def test_logical_names_are_unique_within_their_type(plan: Plan) -> None:
@@ -52,7 +60,7 @@ def test_all_39_services_are_in_the_outputs_with_a_container_that_exists(plan: P
 
 def test_only_the_edge_publishes_ports(plan: Plan) -> None:
     publishing = {c.inputs["name"] for c in plan[0].of(CONTAINER) if c.inputs.get("ports")}
-    assert publishing == {"edge"}
+    assert publishing == {"edge-holder"}
 
 
 def test_every_public_host_has_a_record_a_route_and_a_probe(plan: Plan) -> None:
@@ -64,13 +72,10 @@ def test_every_public_host_has_a_record_a_route_and_a_probe(plan: Plan) -> None:
     }
     routed = {
         host
-        for command in recorder.of("command:local:Command")
-        if command.name.endswith("-edge-config")
-        for route in json.loads(command.inputs["stdin"])["apps"]["http"]["servers"]["public"][
-            "routes"
-        ]
+        for config in edge_configs(recorder).values()
+        for route in json.loads(config)["apps"]["http"]["servers"]["public"]["routes"]
         for match in route.get("match", [])
-        for host in match["host"]
+        for host in match.get("host", [])
     }
     hosts = {url.removeprefix("https://") for url in outputs["urls"].values()}
     assert len(hosts) == len(load_catalog().routed)
@@ -78,7 +83,7 @@ def test_every_public_host_has_a_record_a_route_and_a_probe(plan: Plan) -> None:
     assert hosts <= records
     # What is more are the redirects to a zone's own name.
     assert all(more.removeprefix("www.") in hosts for more in records - hosts)
-    scrape = json.loads(bundle(recorder, "prometheus-config-files")["prometheus.yml"])
+    scrape = json.loads(files(recorder, "prometheus-config")["prometheus.yml"])
     public = next(j for j in scrape["scrape_configs"] if j["job_name"] == "public")
     probed: set[str | None] = {
         urlsplit(str(target)).hostname for target in public["static_configs"][0]["targets"]
@@ -102,18 +107,19 @@ def test_no_output_holds_a_secret(plan: Plan) -> None:
     assert "password-secrets" not in text
 
 
-def bundle(recorder: Recorder, name: str) -> dict[str, str]:
-    packed = json.loads(recorder.one("command:local:Command", name).inputs["stdin"])
-    return {file: base64.b64decode(text).decode() for file, text in packed.items()}
-
-
 def test_the_break_glass_file_has_every_container_and_no_secret(plan: Plan) -> None:
     recorder, _ = plan
-    text = bundle(recorder, "main-break-glass-compose-files")["compose.yaml"]
-    written = {s["container_name"] for s in json.loads(text)["services"].values()}
+    text = files(recorder, "main-break-glass-compose")["compose.yaml"]
+    services = json.loads(text)["services"]
+    written = {s["container_name"] for s in services.values()}
     made = {c.inputs["name"] for c in recorder.of(CONTAINER) if "monitoring" not in c.name}
     assert written <= {c.inputs["name"] for c in recorder.of(CONTAINER)}
-    assert {"edge", "postgres", "chat-backend-blue"} <= written & made
+    assert {edge(recorder), "edge-holder", "postgres", "chat-backend-blue"} <= written & made
+    assert services[edge(recorder)]["network_mode"] == "container:edge-holder"
+    assert list(services[edge(recorder)]["depends_on"]) == ["edge-holder"]
+    assert not {"networks", "hostname"} & set(services[edge(recorder)])
+    assert services["edge-holder"]["networks"]["backend"] == {"aliases": ["edge"]}
+    assert services["edge-holder"]["sysctls"] == {"net.ipv4.tcp_migrate_req": "1"}
     assert SECRET not in text
     assert "password-secrets" not in text
 
@@ -123,7 +129,7 @@ def test_every_container_is_hardened(plan: Plan) -> None:
         inputs, name = container.inputs, container.inputs["name"]
         assert inputs["readOnly"] is True, name
         assert inputs["capabilities"]["drops"] == ["ALL"], name
-        expected = ["CAP_NET_BIND_SERVICE"] if name == "edge" else []
+        expected = ["CAP_NET_BIND_SERVICE"] if name == edge(plan[0], container.name) else []
         assert inputs["capabilities"]["adds"] == expected, name
         assert inputs["securityOpts"] == ["no-new-privileges:true"], name
         assert inputs["memory"] == inputs["memorySwap"], name
@@ -172,14 +178,14 @@ def test_the_apps_workflows_get_no_credential_of_the_backups(plan: Plan) -> None
 
 
 def test_every_database_of_the_catalogue_is_backed_up(plan: Plan) -> None:
-    settings = json.loads(bundle(plan[0], "backup-config-files")["settings.json"])
+    settings = json.loads(files(plan[0], "backup-config")["settings.json"])
     assert settings["databases"] == sorted(load_catalog().databases)
 
 
 def test_prometheus_asks_the_backup_where_it_can_reach_it() -> None:
     def asked(**changes: object) -> bool:
         recorder, _ = planned("production", **changes)
-        text = bundle(recorder, "prometheus-config-files")["prometheus.yml"]
+        text = files(recorder, "prometheus-config")["prometheus.yml"]
         return "backup:9187" in text
 
     assert asked()
@@ -192,7 +198,7 @@ def test_in_phase_2_prometheus_scrapes_the_apps_over_the_private_network() -> No
     edge = next(
         c
         for c in recorder.of(CONTAINER)
-        if c.inputs["name"] == "edge" and c.name.startswith("main-")
+        if c.inputs["name"] == "edge-holder" and c.name.startswith("main-")
     )
     private = [p for p in edge.inputs["ports"] if p["internal"] == 9180]
     assert [p["ip"] for p in private] == ["10.1.0.10"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,20 @@ def raw(stack: str, **changes: object) -> dict[str, object]:
 def planned(stack: str, **changes: object) -> tuple[Recorder, dict[str, Any]]:
     """Everything that a stack registers, and its outputs."""
     return plan_of(load(stack, raw(stack, **changes)))
+
+
+def files(recorder: Recorder, name: str) -> dict[str, str]:
+    """What a plan writes to a server by one `Files`."""
+    packed = json.loads(recorder.one("command:local:Command", f"{name}-files").inputs["stdin"])
+    return {file: base64.b64decode(text).decode() for file, text in packed.items()}
+
+
+def edge_configs(recorder: Recorder) -> dict[str, str]:
+    """The configuration of each server's edge in a plan."""
+    named = (
+        re.fullmatch(r"(.+)-edge-[0-9a-f]{8}", r.name) for r in recorder.of("manacore:docker:Files")
+    )
+    return {match[1]: files(recorder, match[0])["caddy.json"] for match in named if match}
 
 
 def plan_of(loaded: Loaded) -> tuple[Recorder, dict[str, Any]]:

@@ -22,7 +22,8 @@ from localcloud.providers.docker.registries import Credentials, load_credentials
 from localcloud.providers.docker.tunnel import Tunnel
 from localcloud.providers.framework import ProviderError, Values
 
-_API_TIMEOUT_SECONDS: Final = 300  # a pull of a big layer may be silent for long
+# A pull of a big layer may be silent for long, and a stop for as long as the container may take.
+_API_TIMEOUT_SECONDS: Final = 1200
 _POOL_SIZE: Final = 64
 _IDLE_SECONDS: Final = 120.0
 

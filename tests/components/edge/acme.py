@@ -113,6 +113,7 @@ class AcmeServer:
         proxied: Sequence[str] = (),
         patch: Patch | None = None,
         data: Path | None = None,
+        beside: RunningEdge | None = None,
     ) -> RunningEdge:
         """An edge before a service, which gets its certificates here."""
         config = EdgeConfig(
@@ -121,7 +122,7 @@ class AcmeServer:
             metrics=[],
             certificates=self.certificates(*proxied),
         )
-        edge = RunningEdge(config, patch=patch, data=data)
+        edge = RunningEdge(config, patch=patch, data=data, beside=beside)
         edge.ports |= {80: self.http, 443: self.https}
         return edge
 

@@ -1,10 +1,11 @@
-"""The real Caddy with a generated configuration, on ports of its own."""
+"""The real Caddy with a generated configuration and the edge's own start, on ports of its own."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -12,15 +13,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 
-from components.edge import pointers
+from components.edge import drain, pointers, steering
 from components.edge.certificates import FOLDER
-from components.edge.config import METRICS_PORT, EdgeConfig
+from components.edge.config import HEALTH_PORT, METRICS_PORT, EdgeConfig
 from components.edge.pointers import Pointers
+from localcloud.processes import wait_until
 
 CADDY = Path(sys.executable).parent / "caddy"
 DEADLINE = 20
@@ -48,7 +52,8 @@ class RunningEdge:
 
     `live` are the pointers that it starts with: an address per service with slots. `patch` may
     change the document further. `data` is where its certificates are kept, and stay; without it
-    they are new, and awaited. Waits end with `AssertionError` after 20 s.
+    they are new, and awaited. Beside another edge it shares that one's ports, pointers and data.
+    Waits end with `AssertionError` after 20 s.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class RunningEdge:
         live: Mapping[str, str] | None = None,
         patch: Patch | None = None,
         data: Path | None = None,
+        beside: RunningEdge | None = None,
     ):
         """Prepare it; the block starts it."""
         self.lines: list[dict[str, Any]] = []
@@ -64,55 +70,106 @@ class RunningEdge:
         self._config = config
         self._live = dict(live or {})
         self._patch = patch
-        self._data = data
+        self._beside = beside
+        self._data = beside.data if beside else data
         # Not below pytest's folder: the path of a socket has at most 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="edge-"))
-        self.ports: dict[int, int] = {}
+        self.ports: dict[int, int] = dict(beside.ports) if beside else {}
+        self.ports.pop(HEALTH_PORT, None)
 
     def __enter__(self) -> Self:
         """Start, and wait until every host has its certificate if none can have one yet."""
-        self._slots.mkdir()
-        self.flip(self._live)
+        if not self._beside:
+            self.slots.mkdir()
+            self.flip(self._live)
         file = self.folder / "caddy.json"
         file.write_text(self._document(self._config))
+        script = self.folder / drain.SCRIPT
+        script.write_text(drain.RUN_SCRIPT)
+        seconds = str(self._config.timing.drain)
+        path = f"{CADDY.parent}:{os.environ['PATH']}"
         self._process = subprocess.Popen(
-            [CADDY, "run", "--config", file],
+            ["sh", script, self.folder, seconds, file, self._admin],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment(self.folder, self._data)},
+            env={**os.environ, **environment(self.folder, self._data), "PATH": path},
+            start_new_session=True,
             text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.logged(lambda line: line.get("msg") == "serving initial configuration")
-        if self._data is None:
+        if not self._data:
             for route in self._config.public:
                 for host in [route.host, *([f"www.{route.host}"] if route.www else [])]:
                     self.obtained(host)
+                    # It says that it has one before it shows it.
+                    assert wait_until(partial(self._shows, host), DEADLINE), host
+        assert wait_until(lambda: self.ready, DEADLINE), self.lines[-5:]
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it."""
-        self._process.kill()
+        """End it and what it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._reader.join()
         shutil.rmtree(self.folder)
 
-    def reload(self, config: EdgeConfig) -> None:
-        """Apply another configuration, as the component does."""
+    @property
+    def ready(self) -> bool:
+        """Whether its configuration is in force, as its health check sees it."""
+        return (self.folder / drain.READY).exists()
+
+    @property
+    def draining(self) -> bool:
+        """Whether it sends its clients away."""
+        return (self.folder / drain.DRAINING).exists()
+
+    @property
+    def pid(self) -> int:
+        """The process that Docker would know."""
+        return self._process.pid
+
+    @property
+    def caddy(self) -> int:
+        """The process of Caddy itself."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        names = {child: Path(f"/proc/{child}/comm").read_text().strip() for child in children}
+        return next(int(child) for child, name in names.items() if name == "caddy")
+
+    def steer(self, *others: RunningEdge) -> None:
+        """Take all new connections, by the script that runs on a server."""
+        found = [
+            {
+                "Name": f"/{edge.folder.name}",
+                "State": {"Pid": edge.pid, "StartedAt": f"{edge.pid:010}"},
+            }
+            for edge in (self, *others)
+        ]
+        docker = self.folder / "docker"
+        docker.write_text(f"#!/bin/sh\necho '{json.dumps(found)}'\n")
+        docker.chmod(0o755)
+        # The test is in the namespace already, and may not be allowed to enter any.
+        script = steering.REMOTE_STEER.replace("libc.setns(namespace, 0)", "False")
         subprocess.run(
-            [CADDY, "reload", "--config", "-", "--address", self._admin],
-            input=self._document(config),
-            env=environment(self.folder),
-            capture_output=True,
-            text=True,
+            [sys.executable, "-c", script, "holder", self.folder.name],
+            env={**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}"},
             check=True,
         )
+
+    def stop(self) -> None:
+        """What Docker sends first."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def ended(self, timeout: float = DEADLINE) -> int:
+        """Its exit code, when it has ended."""
+        return self._process.wait(timeout)
 
     def flip(self, live: Mapping[str, str], gates: Mapping[str, str] | None = None) -> None:
         """Make other slots live, and set gates, by the script that runs on a server."""
         subprocess.run(
-            [sys.executable, "-c", pointers.REMOTE_FLIP, self._slots],
+            [sys.executable, "-c", pointers.REMOTE_FLIP, self.slots],
             input=Pointers(dials=live, gates=gates or {}).bundle,
             text=True,
             check=True,
@@ -178,9 +235,22 @@ class RunningEdge:
             assert line, self.lines[-5:]
             return line
 
+    def _shows(self, host: str) -> bool:
+        try:
+            self.tls(host).close()
+        except ssl.SSLError:
+            return False
+        return True
+
     @property
-    def _slots(self) -> Path:
-        return self.folder / "slots"
+    def data(self) -> Path:
+        """Where its certificates are."""
+        return self._data or self.folder
+
+    @property
+    def slots(self) -> Path:
+        """The folder of the pointers."""
+        return self._beside.slots if self._beside else self.folder / "slots"
 
     @property
     def _admin(self) -> str:
@@ -189,9 +259,9 @@ class RunningEdge:
     def _document(self, config: EdgeConfig) -> str:
         for name, text in config.certificates.files.items():
             (self.folder / name).write_text(text)
-        text = config.json().replace(pointers.MOUNTED, str(self._slots))
-        document = json.loads(text.replace(f"{FOLDER}/", f"{self.folder}/"))
-        document["admin"]["listen"] = self._admin
+        text = config.json().replace(pointers.MOUNTED, str(self.slots))
+        text = text.replace(f"{FOLDER}/", f"{self.folder}/").replace(drain.RUN, str(self.folder))
+        document = json.loads(text)
         http = document["apps"]["http"]
         for server in http["servers"].values():
             port = int(server["listen"][0].rpartition(":")[2])

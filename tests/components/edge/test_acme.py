@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,54 @@ def test_a_host_gets_its_certificate_when_the_authority_is_back(
         with authority:
             edge.obtained("one.test", timeout=150)
             assert serial(edge, "one.test", trusting(authority.root))
+
+
+@pytest.mark.parametrize(
+    ("other", "kind"), [("tls-alpn", "http-01"), ("http", "tls-alpn-01")], ids=["http", "tls-alpn"]
+)
+def test_a_host_of_a_new_edge_gets_its_certificate_while_the_old_one_takes_all_connections(
+    authority: AcmeServer, blue: Service, other: str, kind: str
+) -> None:
+    def without(document: dict[str, Any]) -> None:
+        (policy,) = document["apps"]["tls"]["automation"]["policies"]
+        policy["issuers"][0]["challenges"] = {other: {"disabled": True}}
+
+    hosts = [f"old-{kind}.test", f"new-{kind}.test"]
+    context = trusting(authority.root)
+    with authority.edge(blue.upstream, hosts[:1], patch=without) as old:
+        old.steer()
+        with authority.edge(blue.upstream, hosts, patch=without, beside=old) as new:
+            new.obtained(hosts[1])
+            assert challenges(new) == {kind}
+            new.steer(old)
+            assert all(serial(new, host, context) for host in hosts)
+
+
+@pytest.mark.full
+def test_no_request_fails_while_edges_follow_one_another_and_certificates_are_renewed(
+    tmp_path: Path, blue: Service
+) -> None:
+    def often(document: dict[str, Any]) -> None:
+        document["apps"]["tls"]["automation"]["renew_interval"] = "1s"
+
+    with AcmeServer(tmp_path, validity=LIFE) as authority, ExitStack() as stack:
+        context = trusting(authority.root)
+        edge = stack.enter_context(authority.edge(blue.upstream, HOSTS, patch=often))
+        with Load(callers(edge, HOSTS, context)) as load:
+            for renewed in (2, 3, 4):
+                edge.steer()
+                new = authority.edge(blue.upstream, HOSTS, patch=often, beside=edge)
+                stack.enter_context(new).steer(edge)
+                edge.stop()
+                assert edge.ended() == 0
+                edge = new
+                load.until(
+                    lambda answers, renewed=renewed: all(
+                        len(set(answers[host])) >= renewed for host in HOSTS
+                    ),
+                    timeout=4 * LIFE,
+                )
+        assert load.lost == []
 
 
 def test_no_request_fails_while_certificates_are_renewed(tmp_path: Path, blue: Service) -> None:

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.edge.certificates import Certificates
-from components.edge.config import EdgeConfig, bootstrap
+from components.edge.config import EdgeConfig
 from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Slots, Upstream
 from tests.components.edge.caddy import CADDY, environment
-from tests.support.platform import planned
+from tests.support.platform import edge_configs, planned
 
 UPSTREAM = Upstream(container="one-blue", port=3001, slot="blue")
 IDLE = Upstream(container="one-green", port=3001, slot="green")
@@ -78,9 +78,8 @@ def accepted(text: str, folder: Path) -> None:
     [
         config().json(),
         config("internal").json(),
-        bootstrap(),
     ],
-    ids=["acme", "internal", "bootstrap"],
+    ids=["acme", "internal"],
 )
 def test_caddy_itself_accepts_it(text: str, tmp_path: Path) -> None:
     accepted(text, tmp_path)
@@ -89,18 +88,12 @@ def test_caddy_itself_accepts_it(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("stack", ["staging", "production"])
 def test_caddy_accepts_what_a_stack_applies(stack: str, tmp_path: Path) -> None:
     recorder, _ = planned(stack)
-    texts = [
-        r.inputs["stdin"]
-        for r in recorder.resources
-        if r.token == "command:local:Command" and r.name.endswith("-edge-config")
-    ]
-    assert len(texts) == 1
-    accepted(texts[0], tmp_path)
+    (text,) = edge_configs(recorder).values()
+    accepted(text, tmp_path)
 
 
 def test_the_administration_is_on_a_socket_that_only_the_container_has() -> None:
     assert document()["admin"]["listen"].startswith("unix//run/caddy/")
-    assert json.loads(bootstrap())["admin"] == document()["admin"]
 
 
 def test_certificates_come_from_the_configured_authority() -> None:
@@ -137,14 +130,31 @@ def test_uploads_and_answers_have_no_limit_as_a_whole_but_stalled_ones_are_cut()
     assert public["read_idle_timeout"] == public["write_idle_timeout"] == "60s"
 
 
-def test_what_began_before_a_reload_may_end_after_it() -> None:
+def test_what_an_edge_has_begun_it_may_end_and_only_its_file_says_what_is_in_force() -> None:
     made = document()
     assert made["apps"]["http"]["grace_period"] == "300s"
-    assert {p["stream_close_delay"] for p in proxies(servers(made)["public"])} == {"300s"}
+    assert made["admin"]["config"] == {"persist": False}
+    # With a delay Caddy would be gone before it closes them in due form.
+    assert not [p for p in proxies(servers(made)) if "stream_close_delay" in p]
+
+
+def test_every_listener_of_callers_sends_them_away_while_it_drains() -> None:
+    made = servers(document())
+    for name in ("public", "redirect", "internal-3001", "metrics"):
+        first = made[name]["routes"][0]
+        (match,) = first["match"]
+        assert match["file"] == {"root": "/run/caddy", "try_files": ["/draining"]}
+        assert first["handle"][0]["response"]["set"]["Connection"] == ["close"]
+        assert "terminal" not in first
+
+
+def test_each_edge_of_a_network_is_asked_for_its_health_at_an_address_of_its_own() -> None:
+    made = servers(json.loads(config().json("127.3.4.5")))
+    assert made["health"]["listen"] == ["127.3.4.5:2020"]
 
 
 def test_only_private_callers_choose_a_slot() -> None:
-    (_, *slots, _, _, _) = servers(document())["public"]["routes"][1]["handle"][0]["routes"]
+    (_, *slots, _, _, _) = servers(document())["public"]["routes"][2]["handle"][0]["routes"]
     matches = [match for slot in slots for match in slot["match"]]
     assert [m["header"] for m in matches] == [{"X-Manacore-Slot": [s]} for s in ("blue", "green")]
     for match in matches:
@@ -191,7 +201,7 @@ def test_a_www_name_that_is_a_service_of_its_own_is_not_redirected() -> None:
         public=named, internal=[], metrics=[], certificates=config().certificates
     ).json()
     routes = servers(json.loads(made))["public"]["routes"]
-    hosts = [host for r in routes for m in r.get("match", []) for host in m["host"]]
+    hosts = [host for r in routes for m in r.get("match", []) for host in m.get("host", [])]
     assert hosts == ["example.org", "www.example.org", "www.www.example.org"]
 
 
@@ -204,7 +214,7 @@ def test_every_host_gets_exactly_one_route(hosts: list[str]) -> None:
         metrics=[],
         certificates=config().certificates,
     )
-    routes = servers(json.loads(made.json()))["public"]["routes"]
+    (_, *routes) = servers(json.loads(made.json()))["public"]["routes"]
     assert [m["host"] for r in routes for m in r.get("match", [])] == [[h] for h in hosts]
     assert "match" not in routes[-1]
     assert routes[-1]["handle"][0]["status_code"] == 421

@@ -84,7 +84,7 @@ def test_a_websocket_stays_open_over_flips(
 
 def test_a_flip_away_from_a_broken_slot_loses_no_request(green: Service) -> None:
     def sooner(document: dict[str, Any]) -> None:
-        for route in document["apps"]["http"]["servers"]["public"]["routes"][1:3]:
+        for route in document["apps"]["http"]["servers"]["public"]["routes"][2:4]:
             proxy = route["handle"][0]["routes"][-1]["handle"][0]
             proxy["health_checks"]["active"]["interval"] = "500ms"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from components.edge.certificates import Certificates
 from components.edge.config import EdgeConfig
 from components.edge.proxy import Timing
 from components.edge.routes import InternalRoute, PublicRoute, Slots, Upstream
-from tests.components.edge.caddy import DEADLINE, RunningEdge, free_port
+from tests.components.edge.caddy import RunningEdge, free_port
 from tests.components.edge.upstream import Service
 
 CERTIFICATES = Certificates(issuer="internal", email="a@example.org", directory="")
@@ -259,21 +258,3 @@ def test_a_post_waits_for_a_service_that_starts_and_arrives_once() -> None:
             assert answer.startswith(b"HTTP/1.1 200"), answer
             assert b'"body": 4' in answer
             assert service.asked.count("POST /late") == 1
-
-
-def test_a_websocket_outlives_a_reload_for_as_long_as_that_drains(
-    blue: Service, green: Service
-) -> None:
-    drain = Timing(drain=3)
-    with (
-        RunningEdge(_one(blue.upstream, drain)) as edge,
-        edge.websocket("one.test") as stream,
-    ):
-        edge.reload(_one(green.upstream, drain))
-        reloaded = time.monotonic()
-        assert edge.client("one.test").get("/").json()["slot"] == "green"
-        stream.sendall(b"still there?")
-        assert stream.recv(4096) == b"still there?"
-        while stream.recv(4096):
-            pass
-        assert 2 < time.monotonic() - reloaded < DEADLINE

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -59,6 +61,37 @@ def test_containers_are_kept_from_the_user_data_and_the_host_key_in_it() -> None
     assert "DOCKER-USER -d 169.254.169.254 -j REJECT" in script
     drop_in = file("/etc/systemd/system/docker.service.d/20-metadata.conf") or ""
     assert "ExecStartPost=/usr/local/sbin/manacore-hide-metadata" in drop_in
+
+
+def test_containers_that_docker_gave_up_after_a_boot_are_started_until_none_is_left(
+    tmp_path: Path,
+) -> None:
+    unit = file("/etc/systemd/system/manacore-start-containers.service") or ""
+    assert "After=docker.service" in unit
+    enabled = [c for c in document()["runcmd"] if c[:2] == ["systemctl", "enable"]]
+    assert any("manacore-start-containers.service" in command for command in enabled)
+    # The second start is the one that works: the network is there then.
+    docker = tmp_path / "docker"
+    docker.write_text(
+        "#!/bin/sh\n"
+        f"cd {tmp_path}\n"
+        "case $1 in\n"
+        "  ps) [ -e started-2 ] || echo short-id ;;\n"
+        "  inspect) echo long-id; echo ;;\n"
+        "  start) if [ -e started-1 ]; then touch started-2; else touch started-1; fi\n"
+        '         echo "$2" >>asked ;;\n'
+        "esac\n"
+    )
+    docker.chmod(0o755)
+    sleep = tmp_path / "sleep"
+    sleep.write_text("#!/bin/sh\n")
+    sleep.chmod(0o755)
+    script = file("/usr/local/sbin/manacore-start-containers") or ""
+    done = subprocess.run(
+        ["sh", "-c", script], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False, timeout=20
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "asked").read_text().split() == ["long-id", "long-id"]
 
 
 def test_a_server_without_a_volume_does_not_wait_for_one() -> None:

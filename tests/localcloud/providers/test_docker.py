@@ -133,6 +133,84 @@ def test_a_hardened_container_lives_through_its_life(
 
 
 @pytest.mark.local
+def test_a_container_in_the_network_of_another_lives_through_its_life(
+    make_harness: MakeHarness, busybox: str
+) -> None:
+    names = {"holder": f"{NAME}-holder", "first": f"{NAME}-1", "second": f"{NAME}-2"}
+
+    def program(*joined: str, sysctl: str = "1") -> None:
+        provider = docker.Provider("docker", host="unix:///var/run/docker.sock")
+        options = pulumi.ResourceOptions(provider=provider)
+        image = docker.RemoteImage("image", name=busybox, keep_locally=True, opts=options)
+        shared: dict[str, Any] = {
+            "image": image.image_id,
+            "command": ["/bin/busybox", "sleep", "1000"],
+            "labels": [LABEL],
+            "memory": 32,
+            "memory_swap": 32,
+            "destroy_grace_seconds": 1,
+            "stop_timeout": 1,
+            "opts": options,
+        }
+        holder = docker.Container(
+            "holder",
+            name=names["holder"],
+            sysctls={"net.ipv4.tcp_migrate_req": sysctl},
+            **shared,
+        )
+        for name in joined:
+            docker.Container(
+                name,
+                name=names[name],
+                network_mode=pulumi.Output.concat("container:", holder.id),
+                **shared,
+            )
+
+    harness = make_harness(standin.provider())
+    harness.up(lambda: program("first"))
+    assert set(harness.preview()) == {"same"}
+    assert set(harness.refresh()) == {"same"}
+    holder, first = (inspect("container", names[n]) for n in ("holder", "first"))
+    assert holder and first
+    assert first["HostConfig"]["NetworkMode"] == f"container:{holder['Id']}"
+    assert holder["HostConfig"]["Sysctls"] == {"net.ipv4.tcp_migrate_req": "1"}
+
+    # Another one of another name is there before the first is gone.
+    changes = harness.up(lambda: program("second"))
+    assert (changes["create"], changes["delete"]) == (1, 1)
+    assert inspect("container", names["first"]) is None
+    assert set(harness.preview()) == {"same"}
+
+    # Another holder is another network: who was in the old one is replaced with it.
+    assert harness.up(lambda: program("second", sysctl="0"))["replace"] == 2
+    assert set(harness.preview()) == {"same"}
+
+
+@pytest.mark.local
+def test_a_container_in_the_network_of_another_has_no_host_name_of_its_own(
+    make_harness: MakeHarness, busybox: str
+) -> None:
+    harness = make_harness(standin.provider())
+
+    def program() -> None:
+        provider = docker.Provider("docker", host="unix:///var/run/docker.sock")
+        options = pulumi.ResourceOptions(provider=provider)
+        image = docker.RemoteImage("image", name=busybox, keep_locally=True, opts=options)
+        docker.Container(
+            "container",
+            name=NAME,
+            image=image.image_id,
+            labels=[LABEL],
+            hostname="own",
+            network_mode="container:other",
+            opts=options,
+        )
+
+    with pytest.raises(Exception, match="conflicting options: hostname and the network mode"):
+        harness.up(program)
+
+
+@pytest.mark.local
 def test_memory_without_swap_differs_at_every_preview(
     make_harness: MakeHarness, busybox: str
 ) -> None:
