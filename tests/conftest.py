@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from ops import sdk
 from tests.support import whole_parse
@@ -10,6 +11,9 @@ from tests.support import whole_parse
 whole_parse.install()
 # Every suite runs many engines in one process.
 sdk.keep_apart()
+# Machines are shared: how long an example takes says nothing.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

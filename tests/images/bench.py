@@ -17,6 +17,7 @@ from typing import Any
 from localcloud.home import Home
 from localcloud.images.sources import POSTGRES_CLIENTS, POSTGRES_SERVER, Sources
 from localcloud.objects.store import VERSITYGW
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 NOBODY = 65534
@@ -40,13 +41,6 @@ case "$mutant" in
   *) $real "$@" ;;
 esac
 """
-
-
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from importlib import import_module
@@ -20,6 +19,7 @@ from pulumi.runtime.settings import Settings
 
 from ops import sdk
 from tests.localcloud.providers.engine import ENGINE
+from tests.support.ports import free_port
 
 resource_pb2 = cast(Any, import_module("pulumi.runtime.proto.resource_pb2"))
 
@@ -49,9 +49,7 @@ def support(_request: bytes, _context: grpc.ServicerContext) -> bytes:
 
 def test_a_port_of_an_engine_that_is_gone_can_be_used_again() -> None:
     sdk.keep_apart()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     assert ask(port) == "StatusCode.UNAVAILABLE"
 
     server = grpc.server(ThreadPoolExecutor(1))

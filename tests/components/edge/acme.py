@@ -21,8 +21,9 @@ from localcloud.acme.pebble import NAMES, Pebble
 from localcloud.home import Home
 from localcloud.images.sources import Sources
 from localcloud.processes import wait_until
-from tests.components.edge.caddy import DEADLINE, Patch, RunningEdge, free_port
+from tests.components.edge.caddy import DEADLINE, Patch, RunningEdge
 from tests.components.edge.load import Ask, kept, read
+from tests.support.ports import free_port
 
 HERE = "127.0.0.1"
 

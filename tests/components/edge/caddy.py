@@ -25,6 +25,7 @@ from components.edge.certificates import FOLDER
 from components.edge.config import HEALTH_PORT, METRICS_PORT, EdgeConfig
 from components.edge.pointers import Pointers
 from localcloud.processes import wait_until
+from tests.support.ports import free_port
 
 CADDY = Path(sys.executable).parent / "caddy"
 DEADLINE = 20
@@ -38,13 +39,6 @@ def environment(folder: Path, data: Path | None = None) -> dict[str, str]:
         "XDG_CONFIG_HOME": str(folder),
         "HOME": str(folder),
     }
-
-
-def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 class RunningEdge:

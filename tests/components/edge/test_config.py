@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from components.edge.certificates import Certificates
@@ -205,7 +205,6 @@ def test_a_www_name_that_is_a_service_of_its_own_is_not_redirected() -> None:
     assert hosts == ["example.org", "www.example.org", "www.www.example.org"]
 
 
-@settings(deadline=None)  # it is no test of speed
 @given(HOSTS)
 def test_every_host_gets_exactly_one_route(hosts: list[str]) -> None:
     made = EdgeConfig(

@@ -10,10 +10,11 @@ import httpx
 
 from components.edge.config import METRICS_PORT
 from components.edge.routes import Upstream
-from tests.components.edge.caddy import RunningEdge, free_port
+from tests.components.edge.caddy import RunningEdge
 from tests.components.edge.load import Load, fresh, kept
 from tests.components.edge.services import both, config
 from tests.components.edge.upstream import Service
+from tests.support.ports import free_port
 
 FLIPS = 25
 

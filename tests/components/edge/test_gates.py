@@ -11,10 +11,11 @@ import pytest
 
 from components.edge.gate import CANARY_LABEL, MAINTENANCE_LABEL, Gate
 from components.edge.routes import Upstream
-from tests.components.edge.caddy import RunningEdge, free_port
+from tests.components.edge.caddy import RunningEdge
 from tests.components.edge.load import Load, fresh, kept
 from tests.components.edge.services import both
 from tests.components.edge.upstream import Service
+from tests.support.ports import free_port
 
 PAGE = {"Accept": "text/html,*/*;q=0.8", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
 ASSET = {"Accept": "*/*", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-origin"}

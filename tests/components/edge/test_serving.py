@@ -13,8 +13,9 @@ from components.edge.certificates import Certificates
 from components.edge.config import EdgeConfig
 from components.edge.proxy import Timing
 from components.edge.routes import InternalRoute, PublicRoute, Slots, Upstream
-from tests.components.edge.caddy import RunningEdge, free_port
+from tests.components.edge.caddy import RunningEdge
 from tests.components.edge.upstream import Service
+from tests.support.ports import free_port
 
 CERTIFICATES = Certificates(issuer="internal", email="a@example.org", directory="")
 SECRET = "not-for-the-log"

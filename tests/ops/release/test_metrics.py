@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import socket
 import subprocess
 import sysconfig
 import time
@@ -19,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.release.metrics import MetricsError, Snapshot, Source, Traffic, read, total
+from tests.support.ports import free_port
 
 SHOP = "shop.example.org"
 DEAD = "dead.example.org"
@@ -78,12 +78,6 @@ class Edge:
             "admin": {"listen": f"127.0.0.1:{self.admin}"},
             "apps": {"http": {"metrics": {"per_host": True}, "servers": {"public": public}}},
         }
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture
