@@ -16,6 +16,7 @@ from components.values import resolved
 
 # Not a database's name, whose pattern has no dash: the two kinds of role never meet.
 BACKUP_ROLE = "backup-agent"
+ARCHIVE_ROLE = "archive-agent"
 _PSQL = "docker exec -i postgres psql -q -v ON_ERROR_STOP=1 -U postgres -d postgres"
 
 

@@ -42,10 +42,14 @@ class ObjectStore:
 
     def command(self) -> list[str]:
         """The command that runs it."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        facts = self.folder.with_name("object-facts")
+        for folder in (self.folder, facts):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return [
-            str(self.program()), "--port", f"{self.host}:{self.port}", "posix", "--nometa",
-            str(self.folder),
+            str(self.program()), "--port", f"{self.host}:{self.port}",
+            # Beside the buckets, not in extended attributes, which some file systems lack. Without
+            # any it cannot put together an object that comes in parts.
+            "posix", "--sidecar", str(facts), str(self.folder),
         ]  # fmt: skip
 
     @staticmethod

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 NOBODY = 65534
 BUCKET = "backups"
 READY_SECONDS = 30
+CLIENTS = ("psql", "pg_restore", "pg_basebackup", "pg_receivewal", "pg_verifybackup", "pgbench")
 # The real program; what the file `mutant` says is done to the dumps that it makes.
 _PG_DUMP = """\
 #!/bin/bash
@@ -45,12 +47,17 @@ esac
 
 @dataclass
 class Bench:
-    """Everything below `root`; `clock` is added to the agent's time."""
+    """Everything below `root`; `clock` is added to the agent's time.
+
+    `options` are the server's settings, `more` those of the agent.
+    """
 
     root: Path
     key: str = "correct-key"
     clock: timedelta = timedelta()
     skew: int = 300
+    options: Sequence[str] = ()
+    more: dict[str, Any] = field(default_factory=dict[str, Any])
     s3_port: int = field(default_factory=free_port)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
 
@@ -69,23 +76,33 @@ class Bench:
         restic = sources.debian("trixie", ["restic"])["restic"]
         subprocess.run(["dpkg-deb", "--extract", str(restic), str(self.root / "deb")], check=True)
         shutil.copy(self.root / "deb/usr/bin/restic", tools)
+        rclone = sources.debian("trixie", ["rclone"])["rclone"]
+        subprocess.run(["dpkg-deb", "--extract", str(rclone), str(self.root / "deb")], check=True)
+        shutil.copy(self.root / "deb/usr/bin/rclone", tools)
         shutil.copy(sources.go(VERSITYGW), tools)
-        for name in ("psql", "pg_restore"):
+        for name in CLIENTS:
             (tools / name).symlink_to(self.root / "pgserver/pginstall/bin" / name)
         (tools / "pg_dump").write_text(_PG_DUMP.format(root=self.root))
         (tools / "pg_dump").chmod(0o755)
         self.path = f"{tools}:{self.root}/server/bin:/usr/local/bin:/usr/bin:/bin"
-        for folder in ("pg", "s3", "work", "secrets"):
+        for folder in ("pg", "s3", "meta", "work", "secrets"):
             (self.root / folder).mkdir(mode=0o700)
             os.chown(self.root / folder, *self.ids)
         self.secret = secrets.token_hex(20)
         self._run("initdb", "-D", f"{self.root}/pg/data", "-U", "postgres", "-A", "trust",
                   "--locale=C.UTF-8", "-E", "UTF8", "--no-sync")  # fmt: skip
-        self._start("postgres", "-D", f"{self.root}/pg/data", "-k", f"{self.root}/pg", "-h", "")
+        self.start_postgres()
         self.start_s3()
-        self._until(lambda: self._ready(["psql", *self.psql_options, "-c", "SELECT 1"]))
         self.sql("CREATE ROLE chat LOGIN; CREATE DATABASE chat OWNER chat", "postgres")
         self.fill()
+
+    def start_postgres(self) -> None:
+        """Start the server on the data that is there, and wait until it answers."""
+        options = [part for option in self.options for part in ("-c", option)]
+        self.postgres = self._start(
+            "postgres", "-D", f"{self.root}/pg/data", "-k", f"{self.root}/pg", "-h", "", *options
+        )
+        self._until(lambda: self._ready(["psql", *self.psql_options, "-c", "SELECT 1"]))
 
     @property
     def ids(self) -> tuple[int, int]:
@@ -133,8 +150,8 @@ class Bench:
         """Start the S3 server on the objects that are there."""
         credentials = {"ROOT_ACCESS_KEY": "backup", "ROOT_SECRET_KEY": self.secret}
         self.s3 = self._start(
-            "versitygw", "--port", f"127.0.0.1:{self.s3_port}", "posix", "--nometa",
-            f"{self.root}/s3", more=credentials,
+            "versitygw", "--port", f"127.0.0.1:{self.s3_port}", "posix", "--sidecar",
+            f"{self.root}/meta", f"{self.root}/s3", more=credentials,
         )  # fmt: skip
         self._until(lambda: not socket.socket().connect_ex(("127.0.0.1", self.s3_port)))
 
@@ -181,6 +198,7 @@ class Bench:
             "databases": ["chat"],
             "work": f"{self.root}/work",
             "skew_seconds": self.skew,
+            **self.more,
         }
         for name, content in {**files, "settings.json": json.dumps(settings)}.items():
             (folder / name).write_text(content)

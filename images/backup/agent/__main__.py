@@ -1,6 +1,6 @@
 """`python3 -m agent run|verify|list|restore`: answers in JSON; 1 when something is not well.
 
-`serve` does the first two by a schedule, until it is ended.
+`serve` does the first two by a schedule, and archives meanwhile, until it is ended.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from . import tasks
-from .process import AgentError
+from .archiver import archive
+from .process import AgentError, end_when_asked
 from .repository import Repository
 from .serve import serve
 from .settings import Settings
 
 SETTINGS = Path("/etc/backup/settings.json")
+LATEST = "latest"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,7 +32,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = Settings.read(told.settings)
         if told.verb == "serve":
-            serve(settings)
+            serve(settings, _archiver(told.settings))
+        if told.verb == "archive":
+            end_when_asked()
+            archive(settings)
         answer, well = _answer(told, settings, told.now or now)
     except (AgentError, OSError) as error:
         answer, well = {"error": str(error)}, False
@@ -47,12 +52,23 @@ def _answer(told: argparse.Namespace, settings: Settings, now: datetime) -> tupl
         case "verify":
             proofs = tasks.prove(settings, now, patience=settings.wait_seconds)
             return [asdict(one) for one in proofs], not any(one.problems for one in proofs)
+        case "base":
+            taken = tasks.base(settings, now, patience=settings.wait_seconds)
+            return {"base": taken.name, "ended": taken.ended.isoformat()}, True
+        case "restore" if told.to:
+            moment = None if told.to == LATEST else datetime.fromisoformat(told.to)
+            kept, last = tasks.bring_back_to(settings, told.database, moment, told.beside, now)
+            return {"restored": told.beside or told.database, "kept": kept, "last": last}, True
         case "restore":
             kept = tasks.bring_back(settings, told.database, told.snapshot, told.beside, now)
             return {"restored": told.beside or told.database, "kept": kept}, True
         case _:
             found = Repository(settings).snapshots()
             return [{**asdict(one), "time": one.time.isoformat()} for one in found], True
+
+
+def _archiver(settings: Path) -> list[str]:
+    return [sys.executable, "-m", "agent", "--settings", str(settings), "archive"]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,9 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("verify", help="restore the latest backups and compare them")
     verbs.add_parser("list", help="the snapshots")
     verbs.add_parser("serve", help="back up and verify by the schedule, and answer over HTTP")
+    verbs.add_parser("archive", help="archive the server's log, without end")
+    verbs.add_parser("base", help="take a base backup, which the log continues")
     back = verbs.add_parser("restore", help="bring a database back")
     back.add_argument("database")
     back.add_argument("--snapshot", default="", help="the beginning of its id")
+    back.add_argument("--to", default="", help=f"as at this time, ISO 8601, or `{LATEST}`")
     back.add_argument("--beside", default="", help="under this name, beside the present one")
     return parser
 

@@ -46,12 +46,17 @@ class Proof:
 
 @dataclass(frozen=True, kw_only=True)
 class Journal:
-    """`since` is when the agent ran for the first time, `proven` when all proofs held last."""
+    """`since` is when the agent ran for the first time, `proven` when all proofs held last.
+
+    `based_at` is when the last base backup of the archive ended.
+    """
 
     since: datetime
     run: Attempt | None = None
     verify: Attempt | None = None
     proven: datetime | None = None
+    base: Attempt | None = None
+    based_at: datetime | None = None
     backups: Mapping[str, Backup] = field(default_factory=dict[str, Backup])
     proofs: Mapping[str, Proof] = field(default_factory=dict[str, Proof])
 
@@ -76,6 +81,8 @@ class Journal:
                 run=_attempt(found["run"]),
                 verify=_attempt(found["verify"]),
                 proven=_moment(found["proven"]),
+                base=_attempt(found.get("base")),
+                based_at=_moment(found.get("based_at")),
                 backups={
                     name: replace(Backup(**one), good=_moment(one["good"]))
                     for name, one in found["backups"].items()
@@ -110,6 +117,12 @@ class Journal:
             verify=attempt,
             proven=attempt.ended if held else self.proven,
             proofs={**self.proofs, **proofs},
+        )
+
+    def based(self, attempt: Attempt) -> Journal:
+        """With a base backup; one that failed keeps the time of the last that did not."""
+        return replace(
+            self, base=attempt, based_at=attempt.ended if attempt.done else self.based_at
         )
 
     def _good(self, database: str) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from .archived import Archived
 from .journal import Journal
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -48,6 +49,27 @@ def render(journal: Journal, databases: list[str], due: Mapping[str, datetime]) 
                {verb: moment.timestamp() for verb, moment in due.items()}, "verb"),
     ]  # fmt: skip
     return "".join(parts)
+
+
+def archive(journal: Journal, archived: Archived | None) -> str:
+    """How far the archive reaches; nothing where nothing is archived."""
+    if archived is None:
+        return ""
+    until, based = archived.until, journal.based_at
+    return "".join(
+        [
+            _one("archive_until_timestamp_seconds", "What was committed until then is archived.",
+                 until and until.timestamp()),
+            _one("archive_since_timestamp_seconds", "Since when the log is archived without a gap.",
+                 archived.since.timestamp()),
+            _one("archive_waiting_bytes", "What waits here for the bucket.",
+                 float(archived.waiting)),
+            _one("archive_ok", "1: the bucket took what was sent last.",
+                 float(not archived.problem)),
+            _one("archive_base_timestamp_seconds", "When the last base backup ended.",
+                 based and based.timestamp()),
+        ]
+    )  # fmt: skip
 
 
 def _one(name: str, meaning: str, value: float | None) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
+from typing import IO
 
 _LAST_LINES = 8
 
@@ -14,11 +18,24 @@ class AgentError(Exception):
     """Something that a person has to know; the message is complete."""
 
 
+def end_when_asked() -> None:
+    """Let SIGTERM end this process wherever it works: programs end, folders go, on the way out."""
+    signal.signal(signal.SIGTERM, _end)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
 @dataclass(frozen=True)
 class Programs:
-    """Runs programs with variables on top of the process's own; secrets are files they name."""
+    """Runs programs with variables on top of the process's own; secrets are files they name.
+
+    `descriptors` are open files that they inherit under the same numbers.
+    """
 
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    descriptors: Sequence[int] = ()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -37,14 +54,58 @@ class Programs:
                 env=self.environment,
                 timeout=seconds,
                 check=False,
+                pass_fds=self.descriptors,
             )
         except FileNotFoundError as error:
             raise AgentError(f"{command[0]} is not installed") from error
         except subprocess.TimeoutExpired as error:
             raise AgentError(f"{command[0]} did not end within {seconds:.0f} s") from error
         if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-_LAST_LINES:]
-            verb = next((part for part in command[1:] if not part.startswith("-")), "")
-            failed = f"{command[0]} {verb}".strip()
-            raise AgentError(f"{failed} failed ({done.returncode}): " + "; ".join(said))
+            raise _failure(command, done.returncode, done.stderr.strip() or done.stdout.strip())
         return done.stdout
+
+    def pipe(self, source: Sequence[str], sink: Sequence[str]) -> None:
+        """Let one program read what another writes; raises `AgentError` when either failed."""
+        with tempfile.TemporaryFile("w+") as first, tempfile.TemporaryFile("w+") as second:
+            try:
+                codes = self._piped(source, sink, first, second)
+            except FileNotFoundError as error:
+                raise AgentError(f"{error.filename} is not installed") from error
+            # When the reader stops, the writer fails too: the reader knows why.
+            for command, code, said in (
+                (sink, codes[1], second),
+                (source, codes[0], first),
+            ):
+                if code != 0:
+                    said.seek(0)
+                    raise _failure(command, code, said.read().strip())
+
+    def _piped(
+        self, source: Sequence[str], sink: Sequence[str], first: IO[str], second: IO[str]
+    ) -> tuple[int, int]:
+        started: list[subprocess.Popen[bytes]] = []
+        try:
+            writer = subprocess.Popen(
+                list(source), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=first,
+                env=self.environment, pass_fds=self.descriptors,
+            )  # fmt: skip
+            started.append(writer)
+            reader = subprocess.Popen(
+                list(sink), stdin=writer.stdout, stdout=subprocess.DEVNULL, stderr=second,
+                env=self.environment, pass_fds=self.descriptors,
+            )  # fmt: skip
+            started.append(reader)
+            if writer.stdout:
+                writer.stdout.close()
+            return writer.wait(), reader.wait()
+        finally:
+            for process in started:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+
+
+def _failure(command: Sequence[str], code: int, said: str) -> AgentError:
+    verb = next((part for part in command[1:] if not part.startswith("-")), "")
+    last = "; ".join(said.splitlines()[-_LAST_LINES:])
+    return AgentError(f"{command[0]} {verb}".strip() + f" failed ({code}): {last}")

@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from .backup import scratch, server
-from .manifest import DUMP
+from .manifest import DUMP, Manifest
 from .postgres import Postgres, quoted
 from .process import AgentError
+from .recovery import recovered
 from .repository import Repository, Snapshot
 from .settings import Settings
 from .verify import fetched
@@ -24,13 +25,41 @@ def restore(settings: Settings, database: str, snapshot: str, beside: str, now: 
     copy has that name and nothing is replaced. The copy is compared with its manifest before it
     takes the place. Raises `AgentError`; the present database is untouched then.
     """
-    repository, postgres = Repository(settings), server(settings)
+    repository = Repository(settings)
     chosen = _chosen(repository.snapshots(database), database, snapshot)
-    stamp = now.strftime("%Y%m%d%H%M%S")
-    name = beside or f"{database}_restored_{stamp}"
     with scratch(settings, "restore") as folder:
         manifest = fetched(repository, chosen, Path(folder))
-        postgres.load(manifest, Path(folder) / DUMP, name)
+        return _put(settings, database, manifest, Path(folder) / DUMP, beside, now)
+
+
+def restore_to(
+    settings: Settings, database: str, moment: datetime | None, beside: str, now: datetime
+) -> tuple[str, str]:
+    """Restore a database as it was at `moment`, from the archive; None: at the archive's end.
+
+    The whole server is recovered apart, and this database dumped from it. Returns what `restore`
+    does, and when the last transaction before the moment ended. Raises `AgentError` as that does.
+    """
+    with scratch(settings, "restore") as folder:
+        with recovered(settings, Path(folder), moment) as found:
+            manifest = found.postgres.dump(database, Path(folder))
+        dump = Path(folder) / DUMP
+        return _put(settings, database, manifest, dump, beside, now), found.last
+
+
+def _put(
+    settings: Settings,
+    database: str,
+    manifest: Manifest,
+    dump: Path,
+    beside: str,
+    now: datetime,
+) -> str:
+    """Load a dump, compare it, and let it take the database's place unless it goes beside it."""
+    postgres = server(settings)
+    stamp = now.strftime("%Y%m%d%H%M%S")
+    name = beside or f"{database}_restored_{stamp}"
+    postgres.load(manifest, dump, name)
     if different := postgres.differences(manifest, name):
         raise AgentError(f"the copy {name} is not what was backed up: " + "; ".join(different))
     if beside:

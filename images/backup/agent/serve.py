@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import FrameType
 from typing import NoReturn
 
 from . import metrics, tasks
 from .alone import BusyError, alone
+from .archived import Archived
 from .backup import sweep
 from .journal import Attempt, Journal
-from .process import AgentError
+from .keep import kept_running
+from .process import AgentError, end_when_asked
 from .schedule import Slot
 from .settings import Settings
 
@@ -112,7 +112,21 @@ def jobs(settings: Settings) -> list[Job]:
         proofs = tasks.prove(settings, now)
         return [f"{one.database}: {', '.join(one.problems)}" for one in proofs if one.problems]
 
+    def base(now: datetime) -> list[str]:
+        tasks.base(settings, now)
+        return []
+
+    def last_base(journal: Journal) -> Attempt | None:
+        archived = Archived.read(settings.work)
+        if archived is None or (journal.base and journal.base.started >= archived.since):
+            return journal.base
+        # None that the log continues: it is due at once.
+        long_ago = archived.since - timedelta(days=2)
+        return Attempt(started=long_ago, ended=long_ago, done=False)
+
+    archiving = Job(verb="base", slot=Slot.read(settings.base_at), last=last_base, act=base)
     return [
+        *([archiving] if settings.archive_user else []),
         Job(verb="run", slot=Slot.read(settings.run_at), last=lambda j: j.run, act=run),
         Job(verb="verify", slot=Slot.read(settings.verify_at), last=lambda j: j.verify, act=verify),
     ]
@@ -130,6 +144,7 @@ def answer(scheduler: Scheduler, path: str) -> tuple[int, str, str]:
                 settings = scheduler.settings
                 journal = Journal.read(settings.work, scheduler.clock())
                 text = metrics.render(journal, settings.databases, scheduler.due())
+                text += metrics.archive(journal, Archived.read(settings.work))
                 return 200, metrics.CONTENT_TYPE, text
             case _:
                 return 404, "text/plain", "/health or /metrics"
@@ -158,9 +173,13 @@ def server(scheduler: Scheduler, address: tuple[str, int]) -> ThreadingHTTPServe
     return ThreadingHTTPServer(address, Handler)
 
 
-def serve(settings: Settings) -> NoReturn:
-    """Keep the schedule until SIGTERM, which also ends a backup that is under way."""
-    signal.signal(signal.SIGTERM, _end)
+def serve(settings: Settings, archiver: Sequence[str]) -> NoReturn:
+    """Keep the schedule until SIGTERM, which also ends a backup that is under way.
+
+    `archiver` is the command that archives meanwhile: a process of its own, as a backup of hours
+    must not hold it up.
+    """
+    end_when_asked()
     with alone(settings.work, "the start"):
         sweep(settings)
     scheduler = Scheduler(settings=settings, jobs=jobs(settings))
@@ -170,10 +189,6 @@ def serve(settings: Settings) -> NoReturn:
     for verb, moment in scheduler.due().items():
         _say(f"{verb}: next at {moment:%Y-%m-%d %H:%M} UTC")
     stop = threading.Event()
-    while True:
-        stop.wait(scheduler.step())
-
-
-def _end(_number: int, _frame: FrameType | None) -> None:
-    # Raised wherever the work is: programs are ended and folders removed on the way out.
-    raise SystemExit(0)
+    with kept_running(archiver if settings.archive_user else ()):
+        while True:
+            stop.wait(scheduler.step())

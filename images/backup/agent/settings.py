@@ -44,6 +44,14 @@ class Settings:
     """Where `serve` answers `/health` and `/metrics`."""
     wait_seconds: int = 3600
     """For how long a command waits until another one has ended."""
+    archive_user: str = ""
+    """The role that receives the write-ahead log; empty: nothing is archived."""
+    archive_limit_mb: int = 4096
+    """How much of the log may wait here for the bucket; after that it waits at the server."""
+    beat_seconds: int = 30
+    """How often a mark is written into the log: by it one sees how far the archive reaches."""
+    base_at: str = "01:00"
+    """When a base backup of the whole server begins each day, UTC."""
 
     @classmethod
     def read(cls, file: Path) -> Settings:
@@ -63,7 +71,7 @@ class Settings:
             secret = Path(cast("str", getattr(settings, name)))
             if not secret.is_file():
                 problems.append(f"{file}: {name}: {secret} is missing")
-        for name in ("run_at", "verify_at"):
+        for name in ("run_at", "verify_at", "base_at"):
             try:
                 Slot.read(cast("str", getattr(settings, name)))
             except AgentError as error:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from . import base as bases
 from . import journal
 from .alone import alone
+from .archive import Base
 from .backup import Result, back_up
 from .journal import Attempt, Journal
-from .restore import restore
+from .restore import restore, restore_to
 from .settings import Settings
 from .verify import Proof, verify
 
@@ -56,6 +58,27 @@ def bring_back(settings: Settings, database: str, snapshot: str, beside: str, no
     """Restore a database as `restore` does, once nothing else is under way."""
     with alone(settings.work, f"restore of {database}", settings.wait_seconds):
         return restore(settings, database, snapshot, beside, now)
+
+
+def bring_back_to(
+    settings: Settings, database: str, moment: datetime | None, beside: str, now: datetime
+) -> tuple[str, str]:
+    """Restore a database as `restore_to` does, once nothing else is under way."""
+    with alone(settings.work, f"restore of {database}", settings.wait_seconds):
+        return restore_to(settings, database, moment, beside, now)
+
+
+def base(settings: Settings, now: datetime, *, patience: float = 0) -> Base:
+    """Take a base backup; raises `AgentError`, and `BusyError` as `run` does."""
+    with alone(settings.work, "base", patience):
+        ended, done = _clock(now), False
+        try:
+            taken = bases.take(settings, now, ended)
+            done = True
+        finally:
+            attempt = Attempt(started=now, ended=ended(), done=done)
+            Journal.read(settings.work, now).based(attempt).write(settings.work)
+        return taken
 
 
 def _clock(now: datetime) -> Callable[[], datetime]:
