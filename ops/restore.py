@@ -1,4 +1,4 @@
-"""`manacore restore`: bring a database back."""
+"""`manacore restore`: bring a database back, from a backup or from the archive."""
 
 from __future__ import annotations
 
@@ -19,12 +19,21 @@ from ops.target import Target
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,62}")
 _ID = re.compile(r"[0-9a-f]{4,64}")
+LATEST = "latest"
 # Between its being chosen and the end of a backup that takes long.
 _MARGIN = timedelta(hours=4)
 
 Database = Annotated[str, typer.Argument(help="The database.")]
 Id = Annotated[
     str, typer.Option("--snapshot", help="Beginning of a backup's id; else the latest good one.")
+]
+To = Annotated[
+    str,
+    typer.Option(
+        help=f"As it was at this time, such as 2026-11-25T02:10:00Z, or `{LATEST}`: the archive's "
+        "end.",
+        metavar="TIME",
+    ),
 ]
 Beside = Annotated[
     str, typer.Option(help="Restore under this name; the present database stays.", metavar="NAME")
@@ -33,10 +42,11 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the database's 
 Before = Annotated[bool, typer.Option("--backup/--no-backup", help="Take a backup before.")]
 
 
-def restore(
+def restore(  # noqa: PLR0913, PLR0917 - each is an option
     database: Database,
     stack: Stack = "staging",
     snapshot: Id = "",
+    to: To = "",
     beside: Beside = "",
     yes: Yes = False,
     before: Before = True,
@@ -45,39 +55,60 @@ def restore(
 ) -> None:
     """Bring a database back from a backup, in its place or beside it, while services run.
 
-    In its place: asks for the database's name, takes a backup, and keeps what was there under
-    another name.
+    With --to, from the archive: as it was at that time, to the transaction. In its place: asks for
+    the database's name, takes a backup, and keeps what was there under another name.
     """
     with told():
-        _refuse_options(snapshot, beside)
+        _refuse_options(snapshot, to, beside)
         target = Target.of(stack, local=local)
         agent = Agent.of(target)
         # Now, not later: the backup taken below would be the latest good one itself.
-        chosen = _chosen(agent.snapshots(), database, snapshot)
+        chosen = None if to else _chosen(agent.snapshots(), database, snapshot)
+        when = _moment(chosen) if chosen else to
         if not beside and not yes:
-            _confirmed(stack, database, chosen)
+            _confirmed(stack, database, when)
         with lock.held(Home.from_environment().root / "locks", stack, "a restore"):
             if not beside and before:
                 _secured(agent, database, chosen)
+            source = ("--snapshot", chosen.id) if chosen else ("--to", to)
             named = ("--beside", beside) if beside else ()
-            answer, _ = agent.ask("restore", database, "--snapshot", chosen.id, *named)
+            answer, _ = agent.ask("restore", database, *source, *named)
     done = cast("Mapping[str, str]", answer)
     if as_json:
-        console.answer({**done, "snapshot": chosen.id, "time": chosen.time.isoformat()})
+        of = {"snapshot": chosen.id, "time": chosen.time.isoformat()} if chosen else {"time": to}
+        console.answer({**done, **of})
         return
-    console.note(f"{done['restored']} is as it was at {_moment(chosen)}.")
+    console.note(f"{done['restored']} is as it was at {when}.")
+    if last := done.get("last"):
+        console.note(f"The last transaction before that ended at {last}.")
     if done["kept"]:
         console.note(f"What it was before is kept as {done['kept']}, which nobody can connect to.")
 
 
-def _refuse_options(snapshot: str, beside: str) -> None:
+def _refuse_options(snapshot: str, to: str, beside: str) -> None:
     problems: list[str] = []
+    if snapshot and to:
+        problems.append("--snapshot, --to: one of them only")
+    if to and to != LATEST and (wrong := _no_past_time(to)):
+        problems.append(f"--to: {wrong}")
     if snapshot and not _ID.fullmatch(snapshot):
         problems.append("--snapshot: write the first characters of an id (backup list has them)")
     if beside and not _NAME.fullmatch(beside):
         problems.append("--beside: write a name of small letters, digits and _")
     if problems:
         raise InvalidInput(problems)
+
+
+def _no_past_time(text: str) -> str:
+    """Why a text is no time that one can go back to; empty when it is."""
+    form = f"write a time with its zone, such as 2026-11-25T02:10:00Z, or {LATEST}"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return f"{text!r} is no time: {form}"
+    if moment.tzinfo is None:
+        return f"{text} has no zone: {form}"
+    return "it is yet to come" if moment > datetime.now(UTC) else ""
 
 
 def _chosen(snapshots: Sequence[Snapshot], database: str, wanted: str) -> Snapshot:
@@ -97,9 +128,9 @@ def _chosen(snapshots: Sequence[Snapshot], database: str, wanted: str) -> Snapsh
     return found[-1]
 
 
-def _confirmed(stack: str, database: str, chosen: Snapshot) -> None:
+def _confirmed(stack: str, database: str, when: str) -> None:
     typed = typer.prompt(
-        f"{database} of {stack} becomes what it was at {_moment(chosen)}; its connections are"
+        f"{database} of {stack} becomes what it was at {when}; its connections are"
         " closed. Type the database's name to go on",
         err=True,
     )
@@ -107,11 +138,10 @@ def _confirmed(stack: str, database: str, chosen: Snapshot) -> None:
         raise OpsError("Not confirmed; nothing was touched.")
 
 
-def _secured(agent: Agent, database: str, chosen: Snapshot) -> None:
+def _secured(agent: Agent, database: str, chosen: Snapshot | None) -> None:
     """Back up what is about to be replaced, unless retention could drop the chosen one then."""
     without = "--no-backup goes without: what is replaced stays on the server in any case."
-    limit = datetime.now(UTC) - timedelta(days=agent.keep_days()) + _MARGIN
-    if chosen.time < limit:
+    if chosen and chosen.time < datetime.now(UTC) - timedelta(days=agent.keep_days()) + _MARGIN:
         raise OpsError(
             f"{chosen.id[:8]} has reached the end of its retention: a backup now could drop it.",
             [without],

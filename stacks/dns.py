@@ -73,10 +73,12 @@ def publish(
             account_id=settings.cloudflare.account,
             bucket=settings.cloudflare.backup_bucket,
             lock_days=settings.cloudflare.backup_days,
-            lock_prefixes=("snapshots/",),
+            lock_prefixes=("snapshots/", "archive/"),
             # restic shares packs between old and new backups, and without index, key or `config`
             # it reads none of them: no age is old enough.
             lock_forever=("config", "data/", "index/", "keys/"),
+            # Nothing of it is shared, so that its age is enough: the server deletes none of it.
+            expire_days={"archive/": settings.keep_days},
             protect=settings.protect,
         ),
         providers.options(),

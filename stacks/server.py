@@ -153,6 +153,8 @@ class ServerStack:
                 superuser_password=vault.password("postgres"),
                 databases={name: vault.database(name) for name in databases},
                 backup_password=vault.password("backup"),
+                archive_password=vault.password("archive"),
+                log_keep=self._log_keep,
                 depends_on=self._after(),
             ),
             self._options(),
@@ -172,6 +174,11 @@ class ServerStack:
 
         self._backup()
 
+    @property
+    def _log_keep(self) -> int:
+        """MiB of PostgreSQL's log that may wait at it, and as much at the agent: a tenth each."""
+        return self.inputs.settings.servers[self.name].volume * 1024 // 10
+
     def _backup(self) -> None:
         backup, settings = self._service(Kind.BACKUP), self.inputs.settings
         given = self.inputs.resolver.environment(backup).secrets
@@ -187,12 +194,16 @@ class ServerStack:
                 databases=list(self.inputs.catalog.databases),
                 keep_days=settings.keep_days,
                 schedule=Schedule(
-                    run_at=settings.backup.run_at, verify_at=settings.backup.verify_at
+                    run_at=settings.backup.run_at,
+                    verify_at=settings.backup.verify_at,
+                    base_at=settings.backup.base_at,
                 ),
                 key_id=given["BACKUP_S3_KEY_ID"],
                 key_secret=given["BACKUP_S3_SECRET"],
                 password=given["BACKUP_PASSWORD"],
                 database_password=self.inputs.vault.password("backup"),
+                archive_password=self.inputs.vault.password("archive"),
+                archive_limit=self._log_keep,
                 depends_on=self._after("postgres"),
             ),
             self._options(),

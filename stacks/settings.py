@@ -127,6 +127,9 @@ class Backup(_Model):
     ) = Field(
         default=None, description="When the backups are proven each week, UTC, such as Sun 04:00."
     )
+    base_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = Field(
+        default=None, description="When the archive's base backup begins each day, such as 01:00."
+    )
     keep_days: int | None = Field(
         default=None,
         ge=2,

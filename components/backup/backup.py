@@ -10,7 +10,7 @@ from typing import ClassVar
 import pulumi
 
 from components.component import Component
-from components.data.postgres import BACKUP_ROLE
+from components.data.postgres import ARCHIVE_ROLE, BACKUP_ROLE
 from components.docker.container import ContainerArgs, Health, Mount, Runtime, container
 from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
@@ -22,10 +22,11 @@ _POSTGRES = ("postgres", 5432)
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """When a backup and a proof begin, UTC, as the agent's settings say it; None: its defaults."""
+    """When backup, base backup and proof begin, UTC, as the agent reads it; None: its defaults."""
 
     run_at: str | None = None
     verify_at: str | None = None
+    base_at: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,8 @@ class BackupArgs:
     """What is backed up, where to, and with which credentials.
 
     `repository` is restic's address of the bucket (`s3:<endpoint>/<bucket>`), `password` that of
-    the repository. `work` is the folder of dumps on their way, mounted at `work_target`.
+    the repository and the key of the archive. `work` is the folder of dumps on their way, mounted
+    at `work_target`; at most `archive_limit` (MiB) of the log wait there for the bucket.
     """
 
     host: Host
@@ -48,15 +50,17 @@ class BackupArgs:
     key_secret: pulumi.Input[str]
     password: pulumi.Input[str]
     database_password: pulumi.Input[str]
+    archive_password: pulumi.Input[str]
+    archive_limit: int
     depends_on: Sequence[pulumi.Resource] = ()
 
 
 class Backup(Component):
     """The agent in a container of its own.
 
-    It is one PostgreSQL role for all that it does, `BACKUP_ROLE`: a second one that may only read
+    It is one PostgreSQL role for backup and restore, `BACKUP_ROLE`: a second one that may only read
     would protect nothing, since the container that holds it has to hold the one that restores too.
-    That role is no superuser (`components.data.postgres`).
+    That role is no superuser (`components.data.postgres`); `ARCHIVE_ROLE` receives the log.
     """
 
     token: ClassVar[str] = "manacore:backup:Backup"
@@ -85,7 +89,11 @@ class Backup(Component):
                         "\n",
                     ),
                     "pgpass": pulumi.Output.concat(
-                        f"*:*:*:{BACKUP_ROLE}:", args.database_password, "\n"
+                        f"*:*:*:{BACKUP_ROLE}:",
+                        args.database_password,
+                        f"\n*:*:*:{ARCHIVE_ROLE}:",
+                        args.archive_password,
+                        "\n",
                     ),
                 },
                 uid=int(args.runtime.user.split(":")[0]),
@@ -132,6 +140,9 @@ def _settings(args: BackupArgs) -> str:
         "keep_days": args.keep_days,
         "run_at": args.schedule.run_at,
         "verify_at": args.schedule.verify_at,
+        "archive_user": ARCHIVE_ROLE,
+        "archive_limit_mb": args.archive_limit,
+        "base_at": args.schedule.base_at,
     }
     told = {key: value for key, value in settings.items() if value is not None}
     return json.dumps(told, indent=1)

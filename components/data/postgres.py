@@ -9,7 +9,7 @@ from typing import ClassVar
 import pulumi
 
 from components.component import Component
-from components.docker.container import ContainerArgs, Health, Mount, Runtime, container
+from components.docker.container import ContainerArgs, Health, Mount, Runtime, container, hang_up
 from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
 from components.values import resolved
@@ -17,6 +17,17 @@ from components.values import resolved
 # Not a database's name, whose pattern has no dash: the two kinds of role never meet.
 BACKUP_ROLE = "backup-agent"
 ARCHIVE_ROLE = "archive-agent"
+# After this long what was written leaves the server, however little it is. Below a minute, so that
+# a minute is kept with what receiving and sending take.
+ARCHIVE_SECONDS = 45
+_CONFIG = "/etc/postgresql"
+# The first line is for who is in the container already; the image's own would trust its loopback
+# too. `all` is no replication: only who archives may do that.
+_HBA = f"""\
+local all all trust
+host all all all scram-sha-256
+host replication "{ARCHIVE_ROLE}" samenet scram-sha-256
+"""
 _PSQL = "docker exec -i postgres psql -q -v ON_ERROR_STOP=1 -U postgres -d postgres"
 
 
@@ -24,7 +35,9 @@ _PSQL = "docker exec -i postgres psql -q -v ON_ERROR_STOP=1 -U postgres -d postg
 class PostgresArgs:
     """`databases` maps each database, and its owning role of the same name, to the password.
 
-    `backup_password` is that of the role `BACKUP_ROLE`, which reads and restores all of them.
+    `backup_password` is that of the role `BACKUP_ROLE`, which reads and restores all of them,
+    `archive_password` that of `ARCHIVE_ROLE`, which receives the write-ahead log. `log_keep` is how
+    much of the log (MiB) waits for that one, at most.
     """
 
     host: Host
@@ -33,6 +46,8 @@ class PostgresArgs:
     superuser_password: pulumi.Input[str]
     databases: Mapping[str, pulumi.Input[str]]
     backup_password: pulumi.Input[str]
+    archive_password: pulumi.Input[str]
+    log_keep: int
     depends_on: Sequence[pulumi.Resource] = ()
 
 
@@ -58,6 +73,16 @@ class Postgres(Component):
             ),
             self.child_options(),
         )
+        config = Files(
+            f"{name}-config",
+            FilesArgs(
+                host=args.host,
+                folder="postgres",
+                files={"pg_hba.conf": _HBA},
+                then=hang_up("postgres"),
+            ),
+            self.child_options(),
+        )
         self.container = container(
             f"{name}-server",
             self,
@@ -65,7 +90,7 @@ class Postgres(Component):
                 host=args.host,
                 container="postgres",
                 runtime=args.runtime,
-                command=["postgres", *_tuning(args.runtime.memory)],
+                command=["postgres", *_options(args)],
                 env={"POSTGRES_PASSWORD_FILE": "/run/secrets/POSTGRES_PASSWORD"},
                 health=Health(
                     test=["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]
@@ -73,6 +98,7 @@ class Postgres(Component):
                 mounts=[
                     Mount(source=args.data, target="/var/lib/postgresql/data", read_only=False),
                     Mount(source=secrets.folder, target="/run/secrets"),
+                    Mount(source=config.folder, target=_CONFIG),
                 ],
                 tmpfs={"/var/run/postgresql": f"rw,noexec,nosuid,size=1m,uid={uid},mode=755"},
                 # A fast shutdown writes a checkpoint: give it time, or it has to recover.
@@ -85,7 +111,13 @@ class Postgres(Component):
             self,
             create=_PSQL,
             stdin=pulumi.Output.secret(
-                resolved({**args.databases, BACKUP_ROLE: args.backup_password}).apply(roles)
+                resolved(
+                    {
+                        **args.databases,
+                        BACKUP_ROLE: args.backup_password,
+                        ARCHIVE_ROLE: args.archive_password,
+                    }
+                ).apply(roles)
             ),
             depends_on=[self.container],
         )
@@ -94,9 +126,14 @@ class Postgres(Component):
         self.register()
 
 
-def _tuning(memory: int) -> list[str]:
-    """Memory settings from the container's limit (MiB), by the manual's rules of thumb."""
+def _options(args: PostgresArgs) -> list[str]:
+    """Memory settings from the container's limit (MiB), by the manual's rules, and the log's."""
+    memory = args.runtime.memory
     settings = {
+        "hba_file": f"{_CONFIG}/pg_hba.conf",
+        "archive_timeout": f"{ARCHIVE_SECONDS}s",
+        # Without a limit, an archiver that is away would fill the disk.
+        "max_slot_wal_keep_size": f"{args.log_keep}MB",
         "shared_buffers": f"{memory // 4}MB",
         "effective_cache_size": f"{memory * 3 // 4}MB",
         "maintenance_work_mem": f"{memory // 16}MB",
@@ -112,9 +149,11 @@ def _tuning(memory: int) -> list[str]:
 
 def roles(passwords: Mapping[str, str]) -> str:
     """The SQL that makes all roles and databases that are missing, by their passwords."""
-    owners = sorted(set(passwords) - {BACKUP_ROLE})
+    owners = sorted(set(passwords) - {BACKUP_ROLE, ARCHIVE_ROLE})
     made = [_owner(name, passwords[name]) for name in owners]
-    return "\n".join([*made, _backup(passwords[BACKUP_ROLE], owners)])
+    # It copies the files of the server, so it can read all that is in them, and changes nothing.
+    archive = _login(ARCHIVE_ROLE, passwords[ARCHIVE_ROLE], "NOCREATEDB REPLICATION")
+    return "\n".join([*made, _backup(passwords[BACKUP_ROLE], owners), archive])
 
 
 def _backup(password: str, owners: Sequence[str]) -> str:

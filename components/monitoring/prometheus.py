@@ -132,6 +132,8 @@ def configuration(args: PrometheusArgs) -> str:
 # backups that nobody looked at are how they were lost before.
 _LAST_BACKUP = "manacore_backup_last_success_timestamp_seconds"
 _LAST_PROOF = "manacore_verify_last_success_timestamp_seconds"
+_ARCHIVED = "manacore_archive_until_timestamp_seconds"
+_LAST_BASE = "manacore_archive_base_timestamp_seconds"
 _BACKUP_ALERTS = (
     ("BackupFailed", "manacore_backup_ok == 0", "1m", "the last backup failed"),
     (
@@ -160,6 +162,32 @@ _BACKUP_ALERTS = (
         "no backup was restored for proof since {{ $value | humanizeDuration }}",
     ),
     ("RestoreProofUnknown", f"absent({_LAST_PROOF})", "8d", "nobody says when one was restored"),
+    # Up to a minute and a half is how often marks and segments come.
+    (
+        "ArchiveBehind",
+        f"time() - {_ARCHIVED} > 180",
+        "1m",
+        "what was written in the last {{ $value | humanizeDuration }} is not archived",
+    ),
+    ("ArchiveUnknown", f"absent({_ARCHIVED})", "15m", "nobody says how far the archive reaches"),
+    (
+        "ArchiveGap",
+        "changes(manacore_archive_since_timestamp_seconds[1d]) > 0",
+        "0m",
+        "the archive begins anew: no base backup from before goes on across the gap",
+    ),
+    (
+        "ArchiveBaseStale",
+        f"time() - {_LAST_BASE} > 26 * 3600",
+        "1m",
+        "the archive has no base backup since {{ $value | humanizeDuration }}",
+    ),
+    (
+        "ArchiveBaseUnknown",
+        f"absent({_LAST_BASE})",
+        "2h",
+        "nobody says when a base backup was made",
+    ),
 )
 
 

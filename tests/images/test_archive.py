@@ -1,12 +1,12 @@
-"""Continuous archiving: real PostgreSQL and S3 server, killed and cut off, and every row counted."""
+"""Continuous archiving: real PostgreSQL and S3 server, killed and cut off, every row counted."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from components.data.postgres import ARCHIVE_ROLE
-from tests.images.bench import BUCKET, Bench
+from tests.images.bench import Bench
 
 # Needs the local cloud's packages and minutes to build them the first time, but no local cloud.
 pytestmark = [pytest.mark.local, pytest.mark.full]
@@ -80,6 +80,10 @@ class ArchiveBench(Bench):
         assert code == 0, told
         return told
 
+    def process(self, *command: str) -> None:
+        """Run a program for as long as it does, at most until the end."""
+        self._start(*command)
+
     def wait(self, condition: Callable[[], bool]) -> None:
         """Until something is so."""
         deadline = time.monotonic() + PATIENCE
@@ -126,3 +130,138 @@ def test_a_database_comes_back_as_it_was_at_a_time_to_the_row(bench: ArchiveBenc
     assert after not in rows
     assert datetime.fromisoformat(told["last"].replace(" UTC", "+00:00")) <= moment
     assert {before, after} <= set(bench.rows()), "nothing was replaced"
+
+
+def test_a_time_that_the_archive_does_not_reach_is_refused(bench: ArchiveBench) -> None:
+    for moment, said in (
+        (datetime.now(UTC) + timedelta(hours=1), "the archive ends before"),
+        (datetime.now(UTC) - timedelta(days=1), "no base backup ended before"),
+    ):
+        code, told = bench.agent("restore", "chat", "--to", moment.isoformat())
+        assert code == 1
+        assert said in told["error"]
+    assert not list((bench.root / "work").glob("restore-*")), "nothing is left"
+
+
+def test_what_is_in_the_bucket_is_encrypted(bench: ArchiveBench) -> None:
+    kinds = {file.name.split(".", 1)[1]: file for file in bench.objects("archive")}
+    assert kinds.keys() == {"gz.bin", "tar.gz.bin", "json.bin"}
+    assert {file.read_bytes()[:8] for file in kinds.values()} == {b"RCLONE\0\0"}
+
+
+def test_another_key_reads_nothing_and_adds_nothing(bench: ArchiveBench) -> None:
+    bench.stop_archive()
+    before = bench.objects("archive")
+    bench.key = "another-key"
+    bench.archive()
+    try:
+        bench.wait(lambda: "encrypted with another key" in bench.state["problem"])
+        assert "encrypted with another key" in json.dumps(bench.agent("base"))
+        code, told = bench.agent("restore", "chat", "--to", "latest")
+        assert (code, "bad password" in told["error"]) == (1, True), told
+        assert bench.objects("archive") == before
+    finally:
+        bench.stop_archive()
+        bench.key = "correct-key"
+        bench.archive()
+    bench.archived(datetime.now(UTC))
+
+
+def test_a_bucket_that_was_away_is_caught_up_and_nothing_is_written_twice(
+    bench: ArchiveBench,
+) -> None:
+    before = {file: file.stat() for file in bench.objects("archive")}
+    bench.stop_s3()
+    first, _ = bench.written()
+    bench.wait(lambda: bool(bench.state["problem"]))
+    # Killed, with segments that wait for the bucket.
+    bench.archiver.kill()
+    bench.archiver.wait()
+    bench.archive()
+    second, _ = bench.written()
+    bench.sql("SELECT pg_switch_wal()")
+    bench.wait(lambda: bench.state["waiting"] > 0)
+    bench.start_s3()
+    bench.archived(datetime.now(UTC))
+    assert (bench.state["problem"], bench.state["waiting"]) == ("", 0)
+
+    bench.back("latest", "chat_caught_up")
+
+    assert {first, second} <= set(bench.rows("chat_caught_up"))
+    for file, was in before.items():
+        assert (file.stat().st_mtime_ns, file.stat().st_ino) == (was.st_mtime_ns, was.st_ino)
+
+
+def test_no_credential_shows_while_a_base_backup_is_sent(bench: ArchiveBench) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(bench.base)
+        seen: set[str] = set()
+        while not running.done():
+            seen |= {shown(process) for process in Path("/proc").glob("[0-9]*")}
+        running.result()
+    assert any("rcat" in one for one in seen), "nobody looked while it ran"
+    assert any("pg_receivewal" in one for one in seen)
+    agents = [one for one in seen if str(bench.root) in one and "versitygw" not in one]
+    assert not [one for one in agents if bench.secret in one or bench.key in one]
+
+
+def shown(process: Path) -> str:
+    """Arguments and variables of a process, as far as it is still there."""
+    try:
+        return (process / "cmdline").read_text() + (process / "environ").read_text()
+    except OSError:
+        return ""
+
+
+def test_what_is_lost_with_the_server_is_less_than_a_minute_and_a_crash_loses_nothing(
+    bench: ArchiveBench,
+) -> None:
+    (bench.root / "load.sql").write_text("INSERT INTO ledger DEFAULT VALUES;\n")
+    (bench.root / "told.sql").write_text(
+        "INSERT INTO ledger DEFAULT VALUES RETURNING n \\watch 0.01\n"
+    )
+    load = ["pgbench", "-n", "-c", "4", "-R", "200", "-T", "600", "-f", f"{bench.root}/load.sql"]
+    bench.process(*load, "-h", f"{bench.root}/pg", "-U", "postgres", "chat")
+    bench.process("psql", *bench.psql_options, "-d", "chat", "-f", f"{bench.root}/told.sql")
+    begun = datetime.now(UTC)
+    bench.archived(begun + timedelta(seconds=SWITCH_SECONDS))
+
+    # All at once, as when the machine goes: nothing can be sent any more.
+    bench.postgres.kill()
+    failed = time.time()
+    bench.archiver.kill()
+    bench.archiver.wait()
+    bench.postgres.wait()
+    told = [int(n) for n in (bench.root / "psql.log").read_text().split() if n.isdecimal()]
+    bench.start_postgres()
+
+    assert len(told) > 100
+    assert set(told) <= set(bench.rows()), "the server itself has all that it confirmed"
+    bench.back("latest", "chat_lost")
+    last = float(bench.sql("SELECT extract(epoch FROM max(at)) FROM ledger", "chat_lost"))
+    assert failed - last < SWITCH_SECONDS + 10
+    assert len(bench.rows("chat_lost")) > 100
+    bench.archive()
+    bench.archived(datetime.now(UTC))
+
+
+def test_an_archiver_that_was_away_too_long_begins_anew_and_says_so(bench: ArchiveBench) -> None:
+    row, moment = bench.written()
+    bench.archived(datetime.now(UTC))
+    since = bench.state["since"]
+    bench.stop_archive()
+    for _ in range(8):
+        bench.sql("SELECT pg_switch_wal(); INSERT INTO ledger DEFAULT VALUES; CHECKPOINT")
+    assert bench.sql("SELECT wal_status FROM pg_replication_slots") == "lost"
+    bench.archive()
+    bench.wait(lambda: bench.state["since"] > since)
+    bench.base()
+    later, _ = bench.written()
+    bench.archived(datetime.now(UTC))
+
+    bench.back("latest", "chat_anew")
+    assert later in bench.rows("chat_anew")
+    # What was archived before the gap is still there to go back to.
+    bench.back(moment, "chat_before_the_gap")
+    assert row in bench.rows("chat_before_the_gap")
+    assert later not in bench.rows("chat_before_the_gap")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.data.postgres import BACKUP_ROLE, roles
+from components.data.postgres import ARCHIVE_ROLE, BACKUP_ROLE, roles
 from tests.images.bench import Bench
 
 pytestmark = [pytest.mark.local, pytest.mark.full]
@@ -44,7 +44,9 @@ def bench() -> Generator[RoleBench]:
         try:
             found.start()
             found.empty_bucket()
-            made = roles({"chat": "one", "other": "two", BACKUP_ROLE: "three"})
+            made = roles(
+                {"chat": "one", "other": "two", BACKUP_ROLE: "three", ARCHIVE_ROLE: "four"}
+            )
             found.sql(made, "postgres")
             found.sql(made, "postgres")  # as each `up` that changes something does
             found.sql(

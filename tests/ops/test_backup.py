@@ -206,8 +206,39 @@ def test_what_there_is_no_backup_of_is_refused(
     assert remote.verbs == ["list"]
 
 
+@pytest.mark.parametrize("to", ["2026-11-20T02:10:00Z", "latest"])
+def test_a_time_is_asked_of_the_archive_after_a_backup(remote: Remote, to: str) -> None:
+    answer = {"restored": "chat", "kept": "chat_before_1", "last": "2026-11-20 02:09:58+00"}
+    remote.answers["restore"] = (answer, True)
+    result = invoke("restore", "chat", "--to", to, typed="chat\n")
+    assert remote.asked == [("run",), ("restore", "chat", "--to", to)]
+    assert f"chat is as it was at {to}." in flat(result)
+    assert "ended at 2026-11-20 02:09:58+00" in flat(result)
+    told = json.loads(invoke("restore", "chat", "--to", to, "--yes", "--json").stdout)
+    assert told == {**answer, "time": to}
+
+
 @pytest.mark.parametrize(
-    "arguments", [["--beside", "Chat"], ["--beside", "-x"], ["--snapshot", "latest"]]
+    ("to", "said"),
+    [
+        ("yesterday", "is no time"),
+        ("2026-11-20T02:10:00", "has no zone"),
+        ("2999-01-01T00:00:00Z", "yet to come"),
+    ],
+)
+def test_what_is_no_time_of_the_past_is_refused(remote: Remote, to: str, said: str) -> None:
+    assert said in flat(invoke("restore", "chat", "--yes", "--to", to, code=2))
+    assert not remote.asked
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--beside", "Chat"],
+        ["--beside", "-x"],
+        ["--snapshot", "latest"],
+        ["--snapshot", "aaaa", "--to", "latest"],
+    ],
 )
 def test_options_that_mean_nothing_are_refused_before_anything_is_asked(
     remote: Remote, arguments: list[str]

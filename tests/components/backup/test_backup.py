@@ -23,6 +23,7 @@ GIVEN = {
     "key_secret": "the-key-secret",
     "password": "the-repository-password",
     "database_password": "the-database-password",
+    "archive_password": "the-archive-password",
 }
 ANSWERS: dict[str, Answer] = {
     COMMAND: lambda _: {"stdout": "26.1.5"},
@@ -58,6 +59,7 @@ def seen(**changes: Any) -> Recorder:
             "repository": "s3:https://s3.example.org/backups",
             "databases": ["uload", "chat"],
             "keep_days": 31,
+            "archive_limit": 1024,
             "schedule": Schedule(run_at="02:00"),
             **{name: pulumi.Output.secret(value) for name, value in GIVEN.items()},
             **changes,
@@ -103,22 +105,29 @@ def test_the_agent_is_told_everything_but_credentials() -> None:
         "serve_port": 9187,
         "keep_days": 31,
         "run_at": "02:00",
+        "archive_user": "archive-agent",
+        "archive_limit_mb": 1024,
     }
 
 
 def test_the_agent_takes_what_it_is_told(tmp_path: Path) -> None:
-    told = settings(schedule=Schedule(run_at="01:15", verify_at="Sat 05:30"))
+    told = settings(schedule=Schedule(run_at="01:15", verify_at="Sat 05:30", base_at="00:45"))
     for name in ("password_file", "credentials_file", "passfile"):
         told[name] = __file__  # a file that is there
     file = tmp_path / "settings.json"
     file.write_text(json.dumps(told))
     read = Settings.read(file)
     assert (read.run_at, read.verify_at, read.serve_port) == ("01:15", "Sat 05:30", 9187)
+    assert (read.base_at, read.archive_user, read.archive_limit_mb) == (
+        "00:45",
+        "archive-agent",
+        1024,
+    )
 
 
 def test_times_that_nobody_set_are_the_agents_own() -> None:
     told = settings(schedule=Schedule())
-    assert not {"run_at", "verify_at"} & told.keys()
+    assert not {"run_at", "verify_at", "base_at"} & told.keys()
 
 
 def test_each_credential_is_in_a_file_of_its_reader() -> None:
@@ -127,7 +136,8 @@ def test_each_credential_is_in_a_file_of_its_reader() -> None:
         "REPOSITORY_PASSWORD": "the-repository-password",
         "credentials": "[default]\naws_access_key_id = the-key-id\n"
         "aws_secret_access_key = the-key-secret\n",
-        "pgpass": "*:*:*:backup-agent:the-database-password\n",
+        "pgpass": "*:*:*:backup-agent:the-database-password\n"
+        "*:*:*:archive-agent:the-archive-password\n",
     }
     # PostgreSQL's clients refuse a password file that others can read.
     assert " 1001 0400" in recorder.one(COMMAND, "backup-secrets-files").inputs["create"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from components.data.postgres import BACKUP_ROLE, roles
+from components.data.postgres import ARCHIVE_ROLE, BACKUP_ROLE, roles
 
-SQL = roles({"chat": "one", "uload": "it's", BACKUP_ROLE: "three"})
+SQL = roles({"chat": "one", "uload": "it's", BACKUP_ROLE: "three", ARCHIVE_ROLE: "four"})
 
 
 def test_every_database_has_an_owner_without_rights() -> None:
@@ -22,6 +22,12 @@ def test_the_backup_has_a_role_that_is_no_superuser_and_no_database() -> None:
     assert made in SQL
     assert 'CREATE DATABASE "backup-agent"' not in SQL
     assert 'GRANT "pg_read_all_data", "chat", "uload" TO "backup-agent";' in SQL
+
+
+def test_the_archive_has_a_role_that_reads_the_log_and_makes_nothing() -> None:
+    made = 'ALTER ROLE "archive-agent" LOGIN NOSUPERUSER NOCREATEDB REPLICATION NOCREATEROLE'
+    assert made in SQL
+    assert 'TO "archive-agent"' not in SQL
 
 
 def test_roles_are_granted_once_they_exist() -> None:

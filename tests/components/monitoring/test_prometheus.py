@@ -18,6 +18,9 @@ pytestmark = pytest.mark.local
 
 DATABASE = '{database="chat",instance="backup:9187"}'
 RUN, PROOF = "manacore_backup_last_success_timestamp_seconds", "manacore_verify_last_success"
+ARCHIVED, BASE, SINCE = (
+    f"manacore_archive_{what}_timestamp_seconds" for what in ("until", "base", "since")
+)
 HOUR, DAY = 3600, 86400
 LONG = 10 * DAY
 # All is well for ten days: a backup at every full hour, a proof at every full day.
@@ -27,6 +30,9 @@ WELL: dict[str, str] = {
     f"{RUN}{DATABASE}": f"0+{HOUR}x{LONG // HOUR}",
     f"{PROOF}_timestamp_seconds": f"0+{HOUR}x{LONG // HOUR}",
     f"manacore_verify_ok{DATABASE}": f"1x{LONG // HOUR}",
+    ARCHIVED: f"0+{HOUR}x{LONG // HOUR}",
+    BASE: f"0+{HOUR}x{LONG // HOUR}",
+    SINCE: f"0x{LONG // HOUR}",
 }
 
 
@@ -85,6 +91,11 @@ def test_backups_that_are_well_raise_nothing(promtool: Path) -> None:
         (f"manacore_verify_ok{DATABASE}", f"0x{LONG // HOUR}", "RestoreProofFailed"),
         (f"{PROOF}_timestamp_seconds", f"0+0x{LONG // HOUR}", "RestoreProofStale"),
         (f"{PROOF}_timestamp_seconds", "0", "RestoreProofUnknown"),
+        (ARCHIVED, f"-300+{HOUR}x{LONG // HOUR}", "ArchiveBehind"),
+        (ARCHIVED, "0", "ArchiveUnknown"),
+        (SINCE, f"0x{LONG // HOUR - 3} 7 7 7", "ArchiveGap"),
+        (BASE, f"0+0x{LONG // HOUR}", "ArchiveBaseStale"),
+        (BASE, "0", "ArchiveBaseUnknown"),
     ],
 )
 def test_each_way_to_lose_backups_raises_its_alert_alone(
