@@ -88,7 +88,7 @@ class ArchiveBench(Bench):
         """Until something is so."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < deadline, (self.state, self.logs())
+            assert time.monotonic() < deadline, f"{self.state}\n{self.logs()}"
             time.sleep(0.1)
 
     def logs(self) -> str:
@@ -106,7 +106,7 @@ def bench() -> Generator[ArchiveBench]:
     with tempfile.TemporaryDirectory(prefix="manacore-archive-") as folder:
         found = ArchiveBench(
             Path(folder),
-            options=[f"archive_timeout={SWITCH_SECONDS}", "max_slot_wal_keep_size=64MB"],
+            options=[f"archive_timeout={SWITCH_SECONDS}", "max_slot_wal_keep_size=320MB"],
             more={"archive_user": ARCHIVE_ROLE, "beat_seconds": 1},
         )
         try:
@@ -158,7 +158,7 @@ def test_another_key_reads_nothing_and_adds_nothing(bench: ArchiveBench) -> None
         bench.wait(lambda: "encrypted with another key" in bench.state["problem"])
         assert "encrypted with another key" in json.dumps(bench.agent("base"))
         code, told = bench.agent("restore", "chat", "--to", "latest")
-        assert (code, "bad password" in told["error"]) == (1, True), told
+        assert (code, "another key" in told["error"]) == (1, True), told
         assert bench.objects("archive") == before
     finally:
         bench.stop_archive()
@@ -250,7 +250,7 @@ def test_an_archiver_that_was_away_too_long_begins_anew_and_says_so(bench: Archi
     bench.archived(datetime.now(UTC))
     since = bench.state["since"]
     bench.stop_archive()
-    for _ in range(8):
+    for _ in range(24):
         bench.sql("SELECT pg_switch_wal(); INSERT INTO ledger DEFAULT VALUES; CHECKPOINT")
     assert bench.sql("SELECT wal_status FROM pg_replication_slots") == "lost"
     bench.archive()

@@ -23,7 +23,8 @@ from .settings import Settings
 PACKED = ".gz"
 _PREFIX = "archive"
 _NOTHING_THERE = "failed (3)"
-_WRONG_KEY = "bad password"
+# Of an object that is shorter than a block it says the latter.
+_WRONG_KEY = ("bad password", "unexpected EOF")
 _RCLONE = (
     "rclone", "--retries=2", "--low-level-retries=3", "--contimeout=10s", "--timeout=60s",
     # Names say what a segment is; no other version of it may ever take its place.
@@ -101,12 +102,7 @@ class Archive:
         """Raise `AgentError` when what is here was encrypted with another key."""
         for folder in ("base", "wal"):
             if names := self._list(f"{cluster}/{folder}", "--files-only"):
-                try:
-                    self._rclone("cat", "--head=1", f"archive:{cluster}/{folder}/{names[-1]}")
-                except AgentError as error:
-                    if _WRONG_KEY not in str(error):
-                        raise
-                    raise AgentError("the archive was encrypted with another key") from error
+                self._rclone("cat", "--head=1", f"archive:{cluster}/{folder}/{names[-1]}")
                 return
 
     def send(self, cluster: str, folder: Path, segments: Sequence[str]) -> None:
@@ -162,7 +158,12 @@ class Archive:
 
     def _rclone(self, *arguments: str, stdin: str = "") -> str:
         with self._configured() as (programs, rclone):
-            return programs.run([*rclone, *arguments], stdin=stdin)
+            try:
+                return programs.run([*rclone, *arguments], stdin=stdin)
+            except AgentError as error:
+                if any(sign in str(error) for sign in _WRONG_KEY):
+                    raise AgentError("the archive was encrypted with another key") from error
+                raise
 
     @contextmanager
     def _configured(self) -> Generator[tuple[Programs, list[str]]]:

@@ -69,6 +69,7 @@ class Archiver:
 
     def work(self) -> None:
         """Receive and send until the receiver ends; raises `AgentError` saying why it did."""
+        self.server.free_slot()
         if self.server.slot() in ("", "lost"):
             self._begin()
         with (

@@ -62,6 +62,13 @@ class Cluster:
         asked = f"SELECT wal_status FROM pg_replication_slots WHERE slot_name = '{SLOT}'"  # noqa: S608
         return self.query(asked)
 
+    def free_slot(self) -> None:
+        """End a receiver that nobody looks after any more, as its archiver was killed."""
+        self.query(
+            "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots "  # noqa: S608
+            f"WHERE slot_name = '{SLOT}' AND active"
+        )
+
     def make_slot(self) -> None:
         """Let the server keep its log from now on; a slot that is lost is dropped before."""
         command = ["pg_receivewal", *self.options, f"--slot={SLOT}"]
