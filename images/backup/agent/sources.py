@@ -20,7 +20,7 @@ _ONLY_EMPTY = 100
 
 def sources(settings: Settings) -> list[Source]:
     """Every source, in the order in which they are backed up."""
-    found: list[Source] = [*_postgres(settings)]
+    found = _postgres(settings) if settings.databases else []
     if settings.redis_host:
         found.append(_redis(settings))
     found += [
