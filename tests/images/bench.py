@@ -136,8 +136,8 @@ class Bench:
                 "--repl-diskless-sync-delay", "0"]  # fmt: skip
         self._start("redis-server", f"{self.root}/redis.conf", *more)
         self.start_s3()
-        self._until(lambda: self.redis("PING") == "PONG")
-        self._until(lambda: self._ready(["psql", *self.psql_options, "-c", "SELECT 1"]))
+        self.until(lambda: self.redis("PING") == "PONG")
+        self.until(lambda: self._ready(["psql", *self.psql_options, "-c", "SELECT 1"]))
         self.sql("CREATE ROLE chat LOGIN; CREATE DATABASE chat OWNER chat", "postgres")
         self.fill()
 
@@ -200,19 +200,18 @@ class Bench:
     def export(self, source: str) -> tuple[int, str]:
         """What the agent hands out of a source, or what it says instead."""
         done = self._agent("export", source)
-        return done.returncode, done.stderr or done.stdout
+        return done.returncode, (done.stderr or done.stdout).decode()
 
-    def _agent(self, *verb: str) -> subprocess.CompletedProcess[str]:
+    def _agent(self, *verb: str) -> subprocess.CompletedProcess[bytes]:
         now = datetime.now(UTC) + self.clock
         done = subprocess.run(
             ["python3", "-m", "agent", "--settings", self._settings(), f"--now={now.isoformat()}",
              *verb],
-            capture_output=True, encoding="utf-8", errors="replace", check=False,
-            env=self.environment, cwd="/",
+            capture_output=True, check=False, env=self.environment, cwd="/",
             user=self.ids[0], group=self.ids[1], extra_groups=[],
         )  # fmt: skip
-        assert "Traceback" not in done.stderr, done.stderr
-        assert self.secret not in done.stdout + done.stderr
+        assert b"Traceback" not in done.stderr, done.stderr
+        assert self.secret.encode() not in done.stdout + done.stderr
         return done
 
     @property
@@ -228,7 +227,7 @@ class Bench:
             "versitygw", "--port", f"127.0.0.1:{self.s3_port}", "posix", "--nometa",
             f"{self.root}/s3", more=credentials,
         )  # fmt: skip
-        self._until(lambda: not socket.socket().connect_ex(("127.0.0.1", self.s3_port)))
+        self.until(lambda: not socket.socket().connect_ex(("127.0.0.1", self.s3_port)))
 
     def stop_s3(self) -> None:
         """The bucket cannot be reached."""
@@ -246,6 +245,18 @@ class Bench:
         """The objects of the bucket below a prefix."""
         folder = self.root / "s3" / BUCKET / kind
         return sorted(path for path in folder.rglob("*") if path.is_file())
+
+    def corrupt(self, kind: str) -> None:
+        """Turn a byte of each object below a prefix."""
+        for pack in self.objects(kind):
+            content = bytearray(pack.read_bytes())
+            content[len(content) // 3] ^= 0xFF
+            pack.write_bytes(content)
+
+    def export_into(self, source: str, folder: Path) -> None:
+        """Unpack what the agent hands out of a source."""
+        dump = self._agent("export", source).stdout
+        subprocess.run(["tar", "-x", "-C", str(folder)], input=dump, check=True)
 
     def close(self) -> None:
         """End what was started."""
@@ -309,7 +320,7 @@ class Bench:
         self.processes.append(process)
         return process
 
-    def _until(self, condition: Any) -> None:
+    def until(self, condition: Any) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while not condition():
             logs = "".join(f.read_text()[-500:] for f in self.root.glob("*.log"))

@@ -33,7 +33,7 @@ class RoleBench(Bench):
         session = ["-U", "chat", "-d", "chat", "-c", "SELECT pg_sleep(600)"]
         self._start("psql", *self.psql_options, *session)
         sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-        self._until(lambda: self.sql(sleeping) == "1")
+        self.until(lambda: self.sql(sleeping) == "1")
 
 
 @pytest.fixture(scope="module")
