@@ -180,7 +180,7 @@ class Bench:
             [*program, "-e", *command], capture_output=True, text=True, check=False,
             env={**self.environment, "REDISCLI_AUTH": "root"},
         )  # fmt: skip
-        return done.stdout.strip()
+        return (done.stdout + done.stderr).strip()
 
     @property
     def certificates(self) -> Path:

@@ -109,7 +109,7 @@ class TestStored:
 
     def test_a_folder_is_proven_and_handed_out_as_it_was(self, bench: Bench) -> None:
         made = backed_up(bench)
-        assert (made["source"], made["counted"]) == ("folder/certificates", 22)
+        assert (made["source"], made["counted"]) == ("folder/certificates", 28)
         code, proofs = bench.agent("verify")
         assert (code, proofs[0]["problems"]) == (0, []), proofs
         (bench.certificates / "acme/one/key.pem").write_text("lost")
@@ -125,7 +125,7 @@ class TestStored:
         for file in bench.certificates.rglob("*.pem"):
             file.write_text("")
         _, results = bench.agent("run")
-        assert results[0]["problem"] == "suspect: empty, and had 22 bytes before"
+        assert results[0]["problem"] == "suspect: empty, and had 28 bytes before"
 
     def test_a_corrupted_pack_is_found(self, bench: Bench) -> None:
         backed_up(bench)
