@@ -13,8 +13,8 @@ from ops.source import own
 _PLACE = """\
 set -euo pipefail
 agent=$1 source=$2 snapshot=$3 target=$4 beside=$5 stamp=$6
-here=$(docker inspect "$agent" --format \
-  "{{range .Mounts}}{{if eq .Destination \"$target\"}}{{.Source}}{{end}}{{end}}")
+mounted='{{range .Mounts}}{{if eq .Destination "'$target'"}}{{.Source}}{{end}}{{end}}'
+here=$(docker inspect "$agent" --format "$mounted")
 [ -n "$here" ] || { echo "$source is not mounted in $agent" >&2; exit 1; }
 copy=$(dirname "$here")/${beside:-$(basename "$here")_restored_$stamp}
 sudo mkdir -m 0700 "$copy"
