@@ -209,11 +209,12 @@ def test_a_backup_that_was_missed_is_made_once_the_agent_runs_again(remote: Remo
 
 
 def test_a_backup_that_was_killed_is_no_obstacle_to_the_next(remote: Remote) -> None:
+    dump = f"{WORK}/dumps/postgres/manadeck"
     with ThreadPoolExecutor(1) as pool:
         killed = pool.submit(STAGING.attempt, "backup", "run")
         # The third of six is on its way: its folder is there only meanwhile.
         remote(
-            f"timeout 50 sh -c 'until sudo test -d {WORK}/dumps/postgres/manadeck; do sleep 0.02; done'"
+            f"timeout 50 sh -c 'until sudo test -d {dump}; do sleep 0.02; done'"
             " && docker kill backup && docker start backup"
         )
         assert killed.result().returncode == 1
