@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from components.backup.backup import FOLDERS
 from ops.agent import Agent, Snapshot
 from ops.source import own
 
@@ -32,7 +33,6 @@ sudo mv "$here" "${here}_before_$stamp"
 sudo mv "$copy" "$here"
 echo "${here}_before_$stamp"
 """
-_FOLDERS = "/mnt/folders"
 _SECONDS = 3600
 
 
@@ -48,7 +48,7 @@ def place(agent: Agent, chosen: Snapshot, beside: str) -> dict[str, str]:
             agent.container,
             chosen.source,
             chosen.id,
-            f"{_FOLDERS}/{own(chosen.source)}",
+            f"{FOLDERS}/{own(chosen.source)}",
             beside,
             datetime.now(UTC).strftime("%Y%m%d%H%M%S"),
         ],

@@ -21,7 +21,7 @@ _SECRETS = "/run/secrets"
 _POSTGRES = ("postgres", 5432)
 _REDIS = ("redis", 6379)
 REDIS_PREFIX = "redis/"
-_FOLDERS = "/mnt/folders"
+FOLDERS = "/mnt/folders"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ class Backup(Component):
                     Mount(source=secrets.folder, target=_SECRETS),
                     Mount(source=args.work, target=args.work_target, read_only=False),
                     *(
-                        Mount(source=folder, target=f"{_FOLDERS}/{name}")
+                        Mount(source=folder, target=f"{FOLDERS}/{name}")
                         for name, folder in sorted(args.folders.items())
                     ),
                 ],
@@ -142,7 +142,7 @@ def _settings(args: BackupArgs) -> str:
         "port": port,
         "user": BACKUP_ROLE,
         "databases": sorted(args.databases),
-        "folders": {name: f"{_FOLDERS}/{name}" for name in sorted(args.folders)},
+        "folders": {name: f"{FOLDERS}/{name}" for name in sorted(args.folders)},
         "redis_host": redis_host,
         "redis_port": redis_port,
         "redis_user": BACKUP_USER,

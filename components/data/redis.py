@@ -23,8 +23,12 @@ _BACKUP_RIGHTS = (
 )
 _CLIENT = "REDISCLI_AUTH=$(cat /run/secrets/REDIS_PASSWORD) redis-cli"
 _PING = f"{_CLIENT} ping | grep -q PONG"
-# Its answer to one command is the last line; with -e an error ends it with 1.
-_USERS = f"docker exec -i redis sh -c '{_CLIENT} -e'"
+# The last argument, the password's digest, by standard input; with -e a refusal ends it with 1, and
+# without file names (-f) the shell leaves the pattern of keys alone.
+_USER = (
+    "docker exec -i redis sh -f -c"
+    f" '{_CLIENT} -e -x ACL SETUSER {BACKUP_USER} reset on {_BACKUP_RIGHTS}'"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class Redis(Component):
     container_name: pulumi.Output[str]
 
     def __init__(self, name: str, args: RedisArgs, opts: pulumi.ResourceOptions | None = None):
-        """Run Redis, then give one that runs already the users that it lacks."""
+        """Run Redis, then give one that runs already the backup's user."""
         super().__init__(name, opts)
         secrets = Files(
             f"{name}-secrets",
@@ -85,22 +89,19 @@ class Redis(Component):
         )
         # Its configuration is read at its start: another password holds without one.
         args.host.run(
-            f"{name}-users",
+            f"{name}-user",
             self,
-            create=_USERS,
-            stdin=pulumi.Output.secret(args.backup_password).apply(
-                lambda password: f"ACL SETUSER {backup_user(password)}\n"
-            ),
+            create=_USER,
+            stdin=pulumi.Output.secret(args.backup_password).apply(_digest),
             depends_on=[self.container],
         )
         self.container_name = self.container.name
         self.register()
 
 
-def backup_user(password: str) -> str:
-    """The user that backs up, as Redis reads it: anew, with this password alone."""
-    digest = hashlib.sha256(password.encode()).hexdigest()
-    return f"{BACKUP_USER} reset on #{digest} {_BACKUP_RIGHTS}"
+def _digest(password: str) -> str:
+    """A password as Redis keeps it."""
+    return "#" + hashlib.sha256(password.encode()).hexdigest()
 
 
 def configuration(password: str, backup_password: str, memory: int) -> str:
@@ -111,5 +112,5 @@ appendonly yes
 maxmemory {memory * 3 // 4}mb
 maxmemory-policy allkeys-lru
 requirepass {password}
-user {backup_user(backup_password)}
+user {BACKUP_USER} reset on {_BACKUP_RIGHTS} {_digest(backup_password)}
 """
