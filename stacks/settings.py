@@ -112,7 +112,7 @@ class Cloudflare(_Model):
 
 
 class Backup(_Model):
-    """Where the databases' backups go, when, and for how long they stay."""
+    """Where backups go, when, and for how long they stay."""
 
     endpoint: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+$")] | None = Field(
         default=None, description="S3 URL without a path; unset: R2 of the Cloudflare account."
@@ -133,6 +133,12 @@ class Backup(_Model):
         ge=2,
         le=3651,
         description="For how long a backup is kept; unset: a day more than cloudflare.backup_days.",
+    )
+    redis_days: int = Field(
+        default=7,
+        ge=2,
+        le=3651,
+        description="For how long one of Redis is kept; it is locked for a day less.",
     )
 
 
