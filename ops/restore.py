@@ -81,7 +81,7 @@ def _refuse_options(snapshot: str, beside: str) -> None:
 
 
 def _chosen(snapshots: Sequence[Snapshot], database: str, wanted: str) -> Snapshot:
-    known = sorted({one.database for one in snapshots})
+    known = sorted({one.database for one in snapshots if one.database})
     if database not in known:
         raise OpsError(
             f"There is no backup of {database}.",

@@ -1,4 +1,4 @@
-"""`python3 -m agent run|verify|list|restore`: answers in JSON; 1 when something is not well.
+"""`python3 -m agent run|verify|list|restore|keep`: answers in JSON; 1 when something is not well.
 
 `serve` does the first two by a schedule, until it is ended.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import tasks
+from .kept import keep
 from .process import AgentError
 from .repository import Repository
 from .serve import serve
@@ -50,6 +51,8 @@ def _answer(told: argparse.Namespace, settings: Settings, now: datetime) -> tupl
         case "restore":
             kept = tasks.bring_back(settings, told.database, told.snapshot, told.beside, now)
             return {"restored": told.beside or told.database, "kept": kept}, True
+        case "keep":
+            return {"snapshot": keep(settings, sys.stdin.read(), now)}, True
         case _:
             found = Repository(settings).snapshots()
             return [{**asdict(one), "time": one.time.isoformat()} for one in found], True
@@ -65,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("verify", help="restore the latest backups and compare them")
     verbs.add_parser("list", help="the snapshots")
     verbs.add_parser("serve", help="back up and verify by the schedule, and answer over HTTP")
+    verbs.add_parser("keep", help="store the stack's state, which comes on stdin")
     back = verbs.add_parser("restore", help="bring a database back")
     back.add_argument("database")
     back.add_argument("--snapshot", default="", help="the beginning of its id")
