@@ -14,6 +14,7 @@ from ops.preview import preview
 from ops.release.commands import history, release, retire, rollback
 from ops.release.maintenance import maintenance
 from ops.restore import restore
+from ops.state.commands import state
 from ops.status import status
 from ops.up import up
 
@@ -34,6 +35,7 @@ for verb in (
     history,
     backup,
     restore,
+    state,
     down,
     status,
     doctor,

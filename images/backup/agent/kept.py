@@ -1,7 +1,7 @@
 """What a stack is rebuilt by beside its data: its state, ledger and configuration, as one document.
 
-It comes from whoever updated the stack. Its secrets are encrypted by the stack's passphrase already,
-which is neither in the document nor here.
+It comes from whoever updated the stack. Its secrets are encrypted by the stack's passphrase
+already, which is neither in the document nor here.
 """
 
 from __future__ import annotations
