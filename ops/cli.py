@@ -7,6 +7,7 @@ import typer
 from ops.backup import backup
 from ops.doctor import doctor
 from ops.down import down
+from ops.drill.commands import drill
 from ops.env import env
 from ops.images import images
 from ops.outputs import outputs
@@ -36,6 +37,7 @@ for verb in (
     backup,
     restore,
     state,
+    drill,
     down,
     status,
     doctor,
