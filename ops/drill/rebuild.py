@@ -110,7 +110,7 @@ class Drill:
             began=began,
             steps=self.timed,
             rto_seconds=round(rto, 1),
-            rpo_seconds=_window(written - left, newest, lost_at),
+            rpo_seconds=window(written - left, newest, lost_at),
             rows_written=written,
             rows_lost=written - left,
             rows_compared=sum(table.rows for table in expected.values()),
@@ -203,10 +203,12 @@ class Drill:
         self.timed.append(Timed(name=name, seconds=round(time.monotonic() - begun, 1)))
 
 
-def _window(lost: int, newest: datetime | None, lost_at: datetime) -> float:
-    """Seconds of writes that are lost, by the database's own clock."""
-    if not lost or newest is None:
+def window(lost: int, newest: datetime | None, lost_at: datetime) -> float | None:
+    """Seconds of writes that are lost, by the database's own clock; None when no row is left."""
+    if not lost:
         return 0.0
+    if newest is None:
+        return None
     return round((lost_at - newest).total_seconds(), 1)
 
 

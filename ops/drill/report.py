@@ -29,9 +29,10 @@ class Timed:
 class Report:
     """What a drill found.
 
-    `rto_seconds` are from the loss until all is up and its data there; `rpo_seconds` what was
-    written last and is lost: from the newest row that is there again to the loss, 0 when none is
-    lost. `same_certificate` is None when nobody answers.
+    `rto_seconds` are from the loss until all is up and its data there. `rpo_seconds` are what was
+    written last and is lost: from the newest row that is there again to the loss; 0 when none is
+    lost, None when none of the drill's rows came back. `same_certificate` is None when nobody
+    answers.
     """
 
     stack: str
@@ -40,7 +41,7 @@ class Report:
     began: datetime
     steps: Sequence[Timed]
     rto_seconds: float
-    rpo_seconds: float
+    rpo_seconds: float | None
     rows_written: int
     rows_lost: int
     rows_compared: int
@@ -61,6 +62,8 @@ class Report:
         if self.changes:
             found.append(f"a preview has changes: {self.changes}")
         found += [f"DNS: {record} does not point to a server" for record in self.stray_records]
+        if self.rpo_seconds is None:
+            found.append("none of the drill's rows came back")
         if self.rows_lost and not self.variant.loses_data:
             found.append(f"{self.rows_lost} rows are lost")
         return found
@@ -114,5 +117,7 @@ def show(report: Report, out: Console) -> None:
         out.print(f"problem: {problem}", markup=False)
 
 
-def _minutes(seconds: float) -> str:
+def _minutes(seconds: float | None) -> str:
+    if seconds is None:
+        return "all"
     return f"{seconds:.0f} s ({seconds / 60:.1f} min)"
