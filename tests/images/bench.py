@@ -111,13 +111,13 @@ class Bench:
         command = ["psql", *self.psql_options, "-v", "ON_ERROR_STOP=1", "-d", database]
         return self._run(*command, stdin=text).strip()
 
-    def agent(self, *verb: str) -> tuple[int, Any]:
+    def agent(self, *verb: str, stdin: str = "") -> tuple[int, Any]:
         """Run the agent; its exit code and its answer."""
         now = datetime.now(UTC) + self.clock
         done = subprocess.run(
             ["python3", "-m", "agent", "--settings", self._settings(), f"--now={now.isoformat()}",
              *verb],
-            capture_output=True, text=True, check=False, env=self.environment, cwd="/",
+            input=stdin, capture_output=True, text=True, check=False, env=self.environment, cwd="/",
             user=self.ids[0], group=self.ids[1], extra_groups=[],
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
