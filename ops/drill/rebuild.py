@@ -20,6 +20,7 @@ from typing import Any, cast
 from catalog import load_catalog
 from localcloud.steps import Steps
 from ops import session, status
+from ops.agent import Agent
 from ops.drill.loss import lose, refuse_real
 from ops.drill.plan import Command, Variant, commands
 from ops.drill.report import Report, Timed
@@ -136,13 +137,8 @@ class Drill:
 
     def _backups(self) -> dict[str, str]:
         """The newest backup of each database that is not suspect, by the database's name."""
-        found: dict[str, str] = {}
-        for one in cast("list[Mapping[str, Any]]", self.run("backup", "list")):
-            tags = cast("list[str]", one["tags"])
-            named = [tag.removeprefix("database:") for tag in tags if tag.startswith("database:")]
-            if named and "suspect" not in tags:
-                found[named[0]] = str(one["id"])
-        return found
+        listed = Agent.among(self._outputs, self.target.stack).snapshots()
+        return {one.database: one.id for one in listed if one.database and not one.suspect}
 
     @property
     def _stack(self) -> Any:  # noqa: ANN401 - the Automation API's, opened anew
