@@ -13,7 +13,7 @@ from tests.support.platform import ROOT
 pytestmark = [pytest.mark.local, pytest.mark.full]
 
 STAGING = Platform()
-SECRETS = "sudo sha256sum /srv/manacore/secrets/postgres/* /srv/manacore/secrets/redis/*"
+SECRETS = "sudo find /srv/manacore/secrets -type f -exec sha256sum {} + | sort -k 2"
 HOST_KEY = "sudo sha256sum /etc/ssh/ssh_host_ed25519_key"
 
 
