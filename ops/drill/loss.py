@@ -25,6 +25,7 @@ _HETZNER = (_SERVER, *(kind for kind in COLLECTIONS if kind != _SERVER))
 _PROTECTED = {_SERVER, _VOLUME, "hcloud:index/primaryIp:PrimaryIp"}
 _RECORD, _RULESET = "cloudflare:index/dnsRecord:DnsRecord", "cloudflare:index/ruleset:Ruleset"
 _ENVIRONMENT = "github:index/repositoryEnvironment:RepositoryEnvironment"
+_RULES = "github:index/repositoryRuleset:RepositoryRuleset"
 _GONE_SECONDS = 120
 _TIMEOUT = 60.0
 
@@ -49,7 +50,7 @@ def lose(variant: Variant, target: Target, resources: Sequence[Resource]) -> Non
         Variant.SERVER: (_SERVER,),
         Variant.VOLUME: (_SERVER, _VOLUME),
         Variant.STATE: (),
-        Variant.EVERYTHING: (*_HETZNER, _RECORD, _RULESET, _ENVIRONMENT),
+        Variant.EVERYTHING: (*_HETZNER, _RECORD, _RULESET, _ENVIRONMENT, _RULES),
     }[variant]
     for kind in lost:
         found = [one for one in resources if one["type"] == kind]
@@ -95,6 +96,8 @@ class _Vendors:
             case "github:index/repositoryEnvironment:RepositoryEnvironment":
                 name = quote(str(inputs["environment"]), safe="")
                 self._github("DELETE", f"{inputs['repository']}/environments/{name}")
+            case "github:index/repositoryRuleset:RepositoryRuleset":
+                self._github("DELETE", f"{inputs['repository']}/rulesets/{found['id']}")
             case _:
                 place = f"{COLLECTIONS[kind]}/{found['id']}"
                 if kind in _PROTECTED:

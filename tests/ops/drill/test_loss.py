@@ -37,6 +37,8 @@ RESOURCES: list[dict[str, Any]] = [
     {"type": "cloudflare:index/r2Bucket:R2Bucket", "id": "backups", "inputs": {}},
     {"type": "github:index/repositoryEnvironment:RepositoryEnvironment", "id": "apps:a b",
      "inputs": {"repository": "apps", "environment": "a b"}},
+    {"type": "github:index/repositoryRuleset:RepositoryRuleset", "id": "3",
+     "inputs": {"repository": "apps"}},
 ]  # fmt: skip
 
 
@@ -98,6 +100,7 @@ def test_everything_is_all_but_the_bucket(vendors: Vendors, tmp_path: Path) -> N
         "cloudflare/client/v4/zones/z/dns_records/r1",
         "cloudflare/client/v4/zones/z/rulesets/s1",
         "github/api/v3/repos/team/apps/environments/a%20b",
+        "github/api/v3/repos/team/apps/rulesets/3",
         "hetzner/v1/networks/7",
         "hetzner/v1/primary_ips/9",
         "hetzner/v1/volumes/5",
