@@ -289,7 +289,7 @@ def raw_config(project: str = PROJECT) -> dict[str, object]:
     flat: dict[str, Any] = {**get_config_env(), **CONFIG.get()}
     prefix = f"{project}:"
     return {
-        key.removeprefix(prefix): _decode(value)
+        key.removeprefix(prefix): decoded(value)
         for key, value in flat.items()
         if key.startswith(prefix)
     }
@@ -311,7 +311,8 @@ def unencrypted(file: str, project: str = PROJECT) -> list[Problem]:
     ]
 
 
-def _decode(value: object) -> object:
+def decoded(value: object) -> object:
+    """A value as the engine hands it over: objects and lists are their JSON text."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         return json.loads(value)
     return value

@@ -134,20 +134,22 @@ class Server:
         lines = [self._json(line) for line in told.splitlines()]
         return {line["container"]: _safe(line["failed"]) for line in lines if line["failed"]}
 
-    def run(self, container: str, command: Sequence[str]) -> str:
+    def run(self, container: str, command: Sequence[str], stdin: str = "") -> str:
         """Run a command in a container; raises `OpsError` with the end of what it printed."""
-        return self._run(shlex.join(["docker", "exec", container, *command]), seconds=1800)
+        return self._run(_inside(container, command, stdin), stdin, seconds=1800)
 
     def script(self, text: str, arguments: Sequence[str], *, seconds: float) -> str:
         """What a bash script prints on the server; raises `OpsError` when it fails."""
         return self._run(shlex.join(["bash", "-s", "--", *arguments]), text, seconds)
 
-    def answer(self, container: str, command: Sequence[str], seconds: float) -> tuple[Any, bool]:
+    def answer(
+        self, container: str, command: Sequence[str], seconds: float, stdin: str = ""
+    ) -> tuple[Any, bool]:
         """What a command in a container answers in JSON, and whether it found all well.
 
         Its exit code 1 says that it did not. Raises `OpsError` when there is no answer.
         """
-        done = self._ask(shlex.join(["docker", "exec", container, *command]), seconds=seconds)
+        done = self._ask(_inside(container, command, stdin), stdin, seconds)
         if done.returncode not in (0, 1) or not done.stdout.strip():
             raise self._refused(done)
         return self._json(done.stdout), done.returncode == 0
@@ -191,6 +193,10 @@ class Server:
         if done.returncode == _UNREACHABLE:
             return OpsError(f"{self._address} cannot be reached by ssh.", said)
         return OpsError(f"{self._address} refused: exit code {done.returncode}", said)
+
+
+def _inside(container: str, command: Sequence[str], stdin: str) -> str:
+    return shlex.join(["docker", "exec", *(["-i"] if stdin else []), container, *command])
 
 
 def _safe(told: str) -> str:

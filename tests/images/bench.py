@@ -192,9 +192,9 @@ class Bench:
         command = ["psql", *self.psql_options, "-v", "ON_ERROR_STOP=1", "-d", database]
         return self._run(*command, stdin=text).strip()
 
-    def agent(self, *verb: str) -> tuple[int, Any]:
+    def agent(self, *verb: str, stdin: str = "") -> tuple[int, Any]:
         """Run the agent; its exit code and its answer."""
-        done = self._agent(*verb)
+        done = self._agent(*verb, stdin=stdin)
         return done.returncode, json.loads(done.stdout)
 
     def export(self, source: str) -> tuple[int, str]:
@@ -202,12 +202,12 @@ class Bench:
         done = self._agent("export", source)
         return done.returncode, (done.stderr or done.stdout).decode()
 
-    def _agent(self, *verb: str) -> subprocess.CompletedProcess[bytes]:
+    def _agent(self, *verb: str, stdin: str = "") -> subprocess.CompletedProcess[bytes]:
         now = datetime.now(UTC) + self.clock
         done = subprocess.run(
             ["python3", "-m", "agent", "--settings", self._settings(), f"--now={now.isoformat()}",
              *verb],
-            capture_output=True, check=False, env=self.environment, cwd="/",
+            input=stdin.encode(), capture_output=True, check=False, env=self.environment, cwd="/",
             user=self.ids[0], group=self.ids[1], extra_groups=[],
         )  # fmt: skip
         assert b"Traceback" not in done.stderr, done.stderr

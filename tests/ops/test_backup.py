@@ -52,7 +52,9 @@ class Remote:
     answers: dict[str, tuple[Any, bool]]
     asked: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
 
-    def answer(self, container: str, command: list[str], seconds: float) -> tuple[Any, bool]:
+    def answer(
+        self, container: str, command: list[str], seconds: float, stdin: str
+    ) -> tuple[Any, bool]:
         """As a server's container does."""
         assert container == "backup"
         assert command[:3] == ["python3", "-m", "agent"]

@@ -1,4 +1,4 @@
-"""`python3 -m agent run|verify|list|restore`: answers in JSON; 1 when something is not well.
+"""`python3 -m agent run|verify|list|restore|keep`: answers in JSON; 1 when something is not well.
 
 `serve` does the first two by a schedule, until it is ended. `export` writes a dump, and what it has
 to say to standard error.
@@ -17,6 +17,7 @@ from typing import Any
 
 from . import tasks
 from .backup import repositories
+from .kept import keep
 from .process import AgentError
 from .serve import serve
 from .settings import Settings
@@ -63,13 +64,16 @@ def _answer(told: argparse.Namespace, settings: Settings, now: datetime) -> tupl
         case "restore":
             kept = tasks.bring_back(settings, told.source, told.snapshot, told.beside, now)
             return {"restored": told.beside or told.source, "kept": kept}, True
+        case "keep":
+            return {"snapshot": keep(settings, sys.stdin.read(), now)}, True
         case _:
             return _listed(settings), True
 
 
 def _listed(settings: Settings) -> list[dict[str, Any]]:
-    """All snapshots, the oldest first, each with the days for which its source's are kept."""
-    found = [s for one in repositories(settings).values() for s in one.snapshots()]
+    """All snapshots of sources, the oldest first, each with the days for which it is kept."""
+    held = [s for one in repositories(settings).values() for s in one.snapshots()]
+    found = [one for one in held if one.source]
     days = {source.name: source.terms.keep_days for source in sources(settings)}
     return [
         {
@@ -92,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("verify", help="restore the latest backups and compare them")
     verbs.add_parser("list", help="the snapshots")
     verbs.add_parser("serve", help="back up and verify by the schedule, and answer over HTTP")
+    verbs.add_parser("keep", help="store the stack's state, which comes on stdin")
     back = verbs.add_parser("restore", help="bring a source back")
     out = verbs.add_parser("export", help="write a source's dump to standard output")
     for verb in (back, out):

@@ -107,12 +107,18 @@ class Repository:
     def store(self, folder: Path, source: str, now: datetime, *, suspect: bool) -> str:
         """Store a folder; returns the snapshot's id. Raises `AgentError`."""
         tags = [f"{_TAG}{source}", *([SUSPECT] if suspect else [])]
-        marks = [part for tag in tags for part in ("--tag", tag)]
-        time = now.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        told = self._restic(
-            "backup", "--json", "--host=backup", f"--time={time}", *marks, str(folder)
-        )
-        return str(json.loads(told.splitlines()[-1])["snapshot_id"])
+        return self._stored([str(folder)], tags, now)
+
+    def store_text(self, name: str, text: str, tags: Sequence[str], now: datetime) -> str:
+        """Store a text as a file of this name, which is never on a disk here; as `store`."""
+        command = ["--stdin", f"--stdin-filename={name}"]
+        try:
+            return self._stored(command, tags, now, stdin=text)
+        except AgentError as error:
+            if _NO_REPOSITORY not in str(error):
+                raise
+        self.ensure()
+        return self._stored(command, tags, now, stdin=text)
 
     def manifest(self, snapshot: Snapshot) -> Manifest:
         """The manifest of a snapshot; raises `AgentError`."""
@@ -133,9 +139,19 @@ class Repository:
         told = cast("dict[str, Any]", json.loads(self._restic("cat", "snapshot", snapshot.id)))
         return str(told["paths"][0])
 
-    def _restic(self, *arguments: str, seconds: float = 7200) -> str:
+    def _stored(
+        self, what: Sequence[str], tags: Sequence[str], now: datetime, stdin: str = ""
+    ) -> str:
+        marks = [part for tag in tags for part in ("--tag", tag)]
+        time = now.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        told = self._restic(
+            "backup", "--json", "--host=backup", f"--time={time}", *marks, *what, stdin=stdin
+        )
+        return str(json.loads(told.splitlines()[-1])["snapshot_id"])
+
+    def _restic(self, *arguments: str, stdin: str = "", seconds: float = 7200) -> str:
         command = ["restic", "--no-cache", "--retry-lock=5m", *arguments]
-        return self._programs.run(command, seconds=seconds)
+        return self._programs.run(command, stdin=stdin, seconds=seconds)
 
 
 def expired(snapshots: Sequence[Snapshot], keep_days: int) -> list[Snapshot]:
