@@ -15,22 +15,17 @@ from ops.target import Target
 
 # Long enough for tens of gigabytes: a backup that is cut off is begun anew.
 _SECONDS = 4 * 3600
-_SETTINGS = "/etc/backup/settings.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A backup of one database."""
+    """A backup of one source, such as `postgres/chat`, which is kept for `keep_days`."""
 
     id: str
     time: datetime
     tags: tuple[str, ...]
-
-    @property
-    def database(self) -> str:
-        """The database that it is of."""
-        tagged = (tag.removeprefix("database:") for tag in self.tags if tag.startswith("database:"))
-        return next(tagged, "")
+    source: str
+    keep_days: int
 
     @property
     def suspect(self) -> bool:
@@ -79,14 +74,11 @@ class Agent:
                 id=str(one["id"]),
                 time=datetime.fromisoformat(str(one["time"])),
                 tags=tuple(one["tags"]),
+                source=str(one["source"]),
+                keep_days=int(one["keep_days"]),
             )
             for one in cast("list[Mapping[str, Any]]", answer)
         ]
-
-    def keep_days(self) -> int:
-        """For how many days it keeps a backup; raises `OpsError`."""
-        answer, _ = self._answer(["cat", _SETTINGS])
-        return int(answer["keep_days"])
 
     def _answer(self, command: list[str]) -> tuple[Any, bool]:
         try:

@@ -63,6 +63,7 @@ def _offered(value: object) -> object:
     return value
 
 
+_PUBLIC_KEY = r"^(-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+\n-----END PUBLIC KEY-----\n?)?$"
 DomainName = Annotated[str, AfterValidator(_ascii_domain)]
 OfferedType = Annotated[ServerType, BeforeValidator(_offered)]
 
@@ -111,7 +112,7 @@ class Cloudflare(_Model):
 
 
 class Backup(_Model):
-    """Where the databases' backups go, when, and for how long they stay."""
+    """Where backups go, when, and for how long they stay."""
 
     endpoint: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+$")] | None = Field(
         default=None, description="S3 URL without a path; unset: R2 of the Cloudflare account."
@@ -132,6 +133,12 @@ class Backup(_Model):
         ge=2,
         le=3651,
         description="For how long a backup is kept; unset: a day more than cloudflare.backup_days.",
+    )
+    redis_days: int = Field(
+        default=7,
+        ge=2,
+        le=3651,
+        description="For how long one of Redis is kept; it is locked for a day less.",
     )
 
 
@@ -226,6 +233,9 @@ class Settings(_Model):
     )
     registries: dict[str, Registry] = Field(
         default_factory=dict[str, Registry], description="Logins of private image registries."
+    )
+    image_key: Annotated[str, Field(pattern=_PUBLIC_KEY)] = Field(
+        default="", description="Key by which cosign checks the images of a release; empty: none."
     )
     protect: bool = Field(
         default=True, description="Guard what holds data or an address against deletion."

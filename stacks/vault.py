@@ -21,7 +21,7 @@ from components.component import Component
 
 
 class Vault(Component):
-    """Passwords of databases, Redis, Grafana, the backup's role; the catalogue's generated ones."""
+    """Passwords of databases, Redis, Grafana, the backup; the catalogue's generated ones."""
 
     token: ClassVar[str] = "manacore:stacks:Vault"  # noqa: S105 - a type's name
     jwt_public_key: pulumi.Output[str]
@@ -50,6 +50,7 @@ class Vault(Component):
                 "redis",
                 "grafana",
                 "backup",
+                "backup-redis",
                 *(f"database-{database}" for database in sorted(catalog.databases)),
                 *sorted(generated),
             ]
@@ -63,7 +64,7 @@ class Vault(Component):
         self.register()
 
     def password(self, key: str) -> pulumi.Output[str]:
-        """A generated secret: `postgres`, `redis`, `grafana`, `backup`, or a catalogue's name."""
+        """A generated secret: of a server, of the backup's role there, or a catalogue's name."""
         return self._passwords[key]
 
     def database(self, name: str) -> pulumi.Output[str]:

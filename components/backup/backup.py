@@ -1,9 +1,9 @@
-"""The backup agent: backs every database up, proves it, and restores when it is told to."""
+"""The backup agent: backs up what nobody can make again, proves it, restores when told to."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ import pulumi
 
 from components.component import Component
 from components.data.postgres import BACKUP_ROLE
+from components.data.redis import BACKUP_USER
 from components.docker.container import ContainerArgs, Health, Mount, Runtime, container
 from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
@@ -18,6 +19,9 @@ from components.docker.host import Host
 SETTINGS_FOLDER = "/etc/backup"
 _SECRETS = "/run/secrets"
 _POSTGRES = ("postgres", 5432)
+_REDIS = ("redis", 6379)
+REDIS_PREFIX = "redis/"
+FOLDERS = "/mnt/folders"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,9 @@ class BackupArgs:
     """What is backed up, where to, and with which credentials.
 
     `repository` is restic's address of the bucket (`s3:<endpoint>/<bucket>`), `password` that of
-    the repository. `work` is the folder of dumps on their way, mounted at `work_target`.
+    the repositories: Redis, which is kept for `redis_days`, has one of its own below
+    `REDIS_PREFIX`. `folders` are by name; the agent's user has to be able to read them. `work` is
+    the folder of dumps on their way, mounted at `work_target`.
     """
 
     host: Host
@@ -42,12 +48,15 @@ class BackupArgs:
     work_target: str
     repository: str
     databases: Sequence[str]
+    folders: Mapping[str, pulumi.Input[str]]
     keep_days: int
+    redis_days: int
     schedule: Schedule
     key_id: pulumi.Input[str]
     key_secret: pulumi.Input[str]
     password: pulumi.Input[str]
     database_password: pulumi.Input[str]
+    redis_password: pulumi.Input[str]
     depends_on: Sequence[pulumi.Resource] = ()
 
 
@@ -56,7 +65,7 @@ class Backup(Component):
 
     It is one PostgreSQL role for all that it does, `BACKUP_ROLE`: a second one that may only read
     would protect nothing, since the container that holds it has to hold the one that restores too.
-    That role is no superuser (`components.data.postgres`).
+    That role is no superuser (`components.data.postgres`); nor is `BACKUP_USER`, for Redis.
     """
 
     token: ClassVar[str] = "manacore:backup:Backup"
@@ -87,6 +96,7 @@ class Backup(Component):
                     "pgpass": pulumi.Output.concat(
                         f"*:*:*:{BACKUP_ROLE}:", args.database_password, "\n"
                     ),
+                    "redis": args.redis_password,
                 },
                 uid=int(args.runtime.user.split(":")[0]),
                 secret=True,
@@ -107,6 +117,10 @@ class Backup(Component):
                     Mount(source=settings.folder, target=SETTINGS_FOLDER),
                     Mount(source=secrets.folder, target=_SECRETS),
                     Mount(source=args.work, target=args.work_target, read_only=False),
+                    *(
+                        Mount(source=folder, target=f"{FOLDERS}/{name}")
+                        for name, folder in sorted(args.folders.items())
+                    ),
                 ],
                 depends_on=args.depends_on,
             ),
@@ -118,6 +132,7 @@ class Backup(Component):
 def _settings(args: BackupArgs) -> str:
     """The agent's settings file; credentials are in the files that it names."""
     host, port = _POSTGRES
+    redis_host, redis_port = _REDIS
     settings = {
         "repository": args.repository,
         "password_file": f"{_SECRETS}/REPOSITORY_PASSWORD",
@@ -127,6 +142,13 @@ def _settings(args: BackupArgs) -> str:
         "port": port,
         "user": BACKUP_ROLE,
         "databases": sorted(args.databases),
+        "folders": {name: f"{FOLDERS}/{name}" for name in sorted(args.folders)},
+        "redis_host": redis_host,
+        "redis_port": redis_port,
+        "redis_user": BACKUP_USER,
+        "redis_password_file": f"{_SECRETS}/redis",
+        "redis_repository": f"{args.repository}/{REDIS_PREFIX.rstrip('/')}",
+        "redis_keep_days": args.redis_days,
         "work": args.work_target,
         "serve_port": args.runtime.port,
         "keep_days": args.keep_days,

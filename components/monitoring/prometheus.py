@@ -138,20 +138,20 @@ _BACKUP_ALERTS = (
         "BackupSuspect",
         "manacore_backup_suspect == 1",
         "1m",
-        "{{ $labels.database }} has much less in its last backup than in the one before",
+        "{{ $labels.source }} has much less in its last backup than in the one before",
     ),
     (
         "BackupStale",
         f"time() - {_LAST_BACKUP} > 26 * 3600",
         "1m",
-        "{{ $labels.database }} has no good backup since {{ $value | humanizeDuration }}",
+        "{{ $labels.source }} has no good backup since {{ $value | humanizeDuration }}",
     ),
     ("BackupUnknown", f"absent({_LAST_BACKUP})", "26h", "nobody says when a backup was made"),
     (
         "RestoreProofFailed",
         "manacore_verify_ok == 0",
         "1m",
-        "{{ $labels.database }} was not restored as it was backed up",
+        "{{ $labels.source }} was not restored as it was backed up",
     ),
     (
         "RestoreProofStale",

@@ -24,7 +24,7 @@ POSTGRES_HOME = "/usr/lib/postgresql/16"
 POSTGRES_DEFAULTS = "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n"
 NOBODY = (65534, 65534)
 # Our own images have no public counterpart to be pulled: each is made from its Dockerfile then.
-BACKUP = "ghcr.io/wuesteon/manacore-backup:1.0.0"
+BACKUP = "ghcr.io/wuesteon/manacore-backup:1.1.0"
 OWN: Mapping[str, Path] = {BACKUP: HERE.parents[1] / "images/backup"}
 PYTHON_PACKAGES = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libbz2-1.0",
@@ -178,23 +178,26 @@ class Infrastructure:
         return self._image(config, self._postgres)
 
     def backup(self) -> Image:
-        """The backup agent: PostgreSQL's image with Python, restic and the agent on top."""
+        """The backup agent: PostgreSQL's image with Redis, Python, restic and the agent on top."""
         folder = OWN[BACKUP] / "agent"
         found = self.sources.debian(STABLE, ["libpython3.11-stdlib", "python3.11-minimal"])
         debs = [found[name] for name in PYTHON_PACKAGES]
         # Debian 12's restic does not tell by its exit code that there is no repository.
         restic = self.sources.debian("trixie", ["restic"])["restic"]
+        redis = [self.bases.stable[name] for name in REDIS_PACKAGES if name not in PYTHON_PACKAGES]
 
         def fill_tools(writer: LayerWriter) -> None:
             for deb in (*debs, restic):
                 writer.package(deb)
             writer.link("usr/bin/python3", "python3.11")
+            for deb in redis:
+                writer.package(deb, rename=_programs_and_libraries)
 
         def fill_agent(writer: LayerWriter) -> None:
             for file in sorted(folder.glob("*.py")):
                 writer.file(f"opt/backup/agent/{file.name}", file)
 
-        key = key_of("backup-tools-1", *(deb.name for deb in (*debs, restic)))
+        key = key_of("backup-tools-2", *(deb.name for deb in (*debs, restic, *redis)))
         tools = self.store.layer(key, fill_tools)
         agent = self.store.layer(key_of("backup-agent-1", folder), fill_agent)
         config = ImageConfig(
@@ -210,7 +213,9 @@ class Infrastructure:
                 "TMPDIR": "/var/lib/backup",
             },
             ports=(9187,),
-            labels=_labels(f"PostgreSQL 16.15, clients of 16.2, Debian's {restic.stem}"),
+            labels=_labels(
+                f"PostgreSQL 16.15, clients of 16.2, Debian's {restic.stem} and {redis[0].stem}"
+            ),
         )
         return self._image(config, self._postgres, tools, agent)
 

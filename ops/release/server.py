@@ -148,6 +148,10 @@ class Server:
         """Run a command in a container; raises `OpsError` with the end of what it printed."""
         return self._run(shlex.join(["docker", "exec", container, *command]), seconds=1800)
 
+    def script(self, text: str, arguments: Sequence[str], *, seconds: float) -> str:
+        """What a bash script prints on the server; raises `OpsError` when it fails."""
+        return self._run(shlex.join(["bash", "-s", "--", *arguments]), text, seconds)
+
     def answer(self, container: str, command: Sequence[str], seconds: float) -> tuple[Any, bool]:
         """What a command in a container answers in JSON, and whether it found all well.
 

@@ -20,11 +20,12 @@ from .settings import Settings
 SUSPECT = "suspect"
 _KEPT_WHATEVER_AGE = 7
 _NO_REPOSITORY = "failed (10)"
+_TAG = "source:"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A backup of one database."""
+    """A backup of one source."""
 
     id: str
     time: datetime
@@ -36,21 +37,21 @@ class Snapshot:
         return SUSPECT in self.tags
 
     @property
-    def database(self) -> str:
-        """The database that it is of."""
-        tagged = (tag.removeprefix("database:") for tag in self.tags if tag.startswith("database:"))
+    def source(self) -> str:
+        """The name of the source that it is of."""
+        tagged = (tag.removeprefix(_TAG) for tag in self.tags if tag.startswith(_TAG))
         return next(tagged, "")
 
 
 class Repository:
     """restic, told by files who it is; it asks the bucket anew for everything it reads."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Point restic at the repository of the settings."""
-        self._address = settings.repository
+    def __init__(self, settings: Settings, address: str) -> None:
+        """Point restic at a repository, with the credentials of the settings."""
+        self._address = address
         self._programs = Programs(
             {
-                "RESTIC_REPOSITORY": settings.repository,
+                "RESTIC_REPOSITORY": address,
                 "RESTIC_PASSWORD_FILE": settings.password_file,
                 "AWS_SHARED_CREDENTIALS_FILE": settings.credentials_file,
             }
@@ -83,10 +84,16 @@ class Repository:
             raise AgentError("the bucket's server tells no time")
         return abs((now - email.utils.parsedate_to_datetime(told)).total_seconds())
 
-    def snapshots(self, database: str = "") -> list[Snapshot]:
-        """Snapshots, the oldest first; raises `AgentError`."""
-        tag = [f"--tag=database:{database}"] if database else []
-        told = cast("list[dict[str, Any]]", json.loads(self._restic("snapshots", "--json", *tag)))
+    def snapshots(self, source: str = "") -> list[Snapshot]:
+        """Snapshots, the oldest first, none where nothing was ever stored; raises `AgentError`."""
+        tag = [f"--tag={_TAG}{source}"] if source else []
+        try:
+            answer = self._restic("snapshots", "--json", *tag)
+        except AgentError as error:
+            if _NO_REPOSITORY in str(error):
+                return []
+            raise
+        told = cast("list[dict[str, Any]]", json.loads(answer))
         found = [
             Snapshot(
                 id=str(one["id"]),
@@ -97,8 +104,9 @@ class Repository:
         ]
         return sorted(found, key=lambda snapshot: snapshot.time)
 
-    def store(self, folder: Path, tags: Sequence[str], now: datetime) -> str:
+    def store(self, folder: Path, source: str, now: datetime, *, suspect: bool) -> str:
         """Store a folder; returns the snapshot's id. Raises `AgentError`."""
+        tags = [f"{_TAG}{source}", *([SUSPECT] if suspect else [])]
         marks = [part for tag in tags for part in ("--tag", tag)]
         time = now.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         told = self._restic(

@@ -107,9 +107,22 @@ def test_the_backup_agent_serves_and_has_the_programs_it_runs(
     )
     eventually(lambda: backup.answers("http://127.0.0.1:9187/health"), "the agent serves")
     assert 'next_timestamp_seconds{verb="verify"}' in backup.get("http://127.0.0.1:9187/metrics")
-    for program in ("pg_dump", "pg_restore", "psql", "initdb", "pg_ctl", "restic"):
+    for program in (
+        "pg_dump",
+        "pg_dumpall",
+        "pg_restore",
+        "psql",
+        "initdb",
+        "pg_ctl",
+        "restic",
+        "redis-cli",
+        "redis-server",
+    ):
         option = "version" if program == "restic" else "--version"
-        assert re.search(r"(PostgreSQL\) 16\.|restic 0\.1[7-9]\.)", backup.run(program, option))
+        assert re.search(
+            r"(PostgreSQL\) 16\.|restic 0\.1[7-9]\.|redis-cli 7\.|server v=7\.)",
+            backup.run(program, option),
+        )
     told_why = backup.run("python3", "-m", "agent", "run", check=False)
     assert "the bucket cannot be reached" in json.loads(told_why)["error"]
 
