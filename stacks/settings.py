@@ -63,6 +63,7 @@ def _offered(value: object) -> object:
     return value
 
 
+_PUBLIC_KEY = r"^(-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+\n-----END PUBLIC KEY-----\n?)?$"
 DomainName = Annotated[str, AfterValidator(_ascii_domain)]
 OfferedType = Annotated[ServerType, BeforeValidator(_offered)]
 
@@ -232,6 +233,9 @@ class Settings(_Model):
     )
     registries: dict[str, Registry] = Field(
         default_factory=dict[str, Registry], description="Logins of private image registries."
+    )
+    image_key: Annotated[str, Field(pattern=_PUBLIC_KEY)] = Field(
+        default="", description="Key by which cosign checks the images of a release; empty: none."
     )
     protect: bool = Field(
         default=True, description="Guard what holds data or an address against deletion."

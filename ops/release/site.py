@@ -21,6 +21,7 @@ from ops.release import recovery
 from ops.release.digests import Login, Registries
 from ops.release.probes.target import Target as Probed
 from ops.release.server import Server, Smoke
+from ops.release.signatures import Signatures
 from ops.session import Session
 from ops.target import Target
 from stacks.ledger import Ledger, Slot
@@ -78,6 +79,12 @@ class Site:
         with httpx.Client(verify=context, timeout=20) as client:
             urls = dict.fromkeys(hosts, f"https://{PUSH_ADDRESS}")
             return Registries(client=client, base_urls=urls).digests(references)
+
+    def verify(self, images: Iterable[str]) -> None:
+        """Check the signatures of images where the stack has a key for them; raises `OpsError`."""
+        key = self.stack.get_all_config().get("manacore:image_key")
+        if key and key.value:
+            Signatures(key=key.value, logins=self._logins()).verify(images)
 
     def _logins(self) -> dict[str, Login]:
         """The logins of private registries, from the stack's configuration."""
