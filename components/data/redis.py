@@ -25,7 +25,7 @@ _CLIENT = "REDISCLI_AUTH=$(cat /run/secrets/REDIS_PASSWORD) redis-cli"
 _PING = f"{_CLIENT} ping | grep -q PONG"
 # The last argument, the password's digest, by standard input; with -e a refusal ends it with 1, and
 # without file names (-f) the shell leaves the pattern of keys alone.
-_USER = (
+GIVE_USER = (
     "docker exec -i redis sh -f -c"
     f" '{_CLIENT} -e -x ACL SETUSER {BACKUP_USER} reset on {_BACKUP_RIGHTS}'"
 )
@@ -91,15 +91,15 @@ class Redis(Component):
         args.host.run(
             f"{name}-user",
             self,
-            create=_USER,
-            stdin=pulumi.Output.secret(args.backup_password).apply(_digest),
+            create=GIVE_USER,
+            stdin=pulumi.Output.secret(args.backup_password).apply(password_digest),
             depends_on=[self.container],
         )
         self.container_name = self.container.name
         self.register()
 
 
-def _digest(password: str) -> str:
+def password_digest(password: str) -> str:
     """A password as Redis keeps it."""
     return "#" + hashlib.sha256(password.encode()).hexdigest()
 
@@ -112,5 +112,5 @@ appendonly yes
 maxmemory {memory * 3 // 4}mb
 maxmemory-policy allkeys-lru
 requirepass {password}
-user {BACKUP_USER} reset on {_BACKUP_RIGHTS} {_digest(backup_password)}
+user {BACKUP_USER} reset on {_BACKUP_RIGHTS} {password_digest(backup_password)}
 """

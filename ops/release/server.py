@@ -108,6 +108,16 @@ class Server:
         limits = {name: int(limit) // (1024 * 1024) for name, _, limit in named}
         return int(total.split()[1]) // 1024, limits
 
+    def disks(self) -> str:
+        """The file systems as `df` tells them: bytes, free ones, inodes, free ones, and where.
+
+        Raises `OpsError`.
+        """
+        # By root: else those under Docker's folders are not told.
+        # One that cannot be told makes exit code 1, and the others are told.
+        asked = "sudo df --block-size=1 --output=size,avail,itotal,iavail,target"
+        return self._run(f"{asked} || test $? = 1")
+
     def images(self) -> list[dict[str, Any]]:
         """All images of the server, as Docker describes them."""
         told = self._run(
