@@ -64,10 +64,10 @@ class Tree(Platform):
 
     def verify(self, images: Iterable[str]) -> None:
         """Every image is signed, but for those of a tag that says otherwise."""
-        for image in images:
-            assert image.endswith(f"@{DIGEST}")
-            if ":unsigned@" in image:
-                raise OpsError(f"{image} is not signed")
+        for found in images:
+            assert found.endswith(f"@{DIGEST}")
+            if ":unsigned@" in found:
+                raise OpsError(f"{found} is not signed")
 
 
 @pytest.fixture
