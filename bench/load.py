@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Generator
+import tempfile
+from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 
 from localcloud import packages
+from ops.release.histogram import Histogram
 
 # It tells its counts at its end only, so it runs again and again: each time over new connections,
 # which are kept for as long.
@@ -37,11 +40,15 @@ def install() -> None:
 
 @dataclass
 class Load:
-    """What a load came to: requests that were answered with 2xx, and all others."""
+    """What a load came to: requests that were answered with 2xx, and all others.
+
+    `durations` are those of the answered ones, from a request's first byte to its answer's last.
+    """
 
     answered: int = 0
     lost: int = 0
     told: list[str] = field(default_factory=list[str])
+    durations: Histogram = field(default_factory=Histogram)
 
     def take(self, told: str) -> None:
         """Add what one run told."""
@@ -56,29 +63,44 @@ class Load:
         if lost:
             self.told.append(told)
 
+    def time(self, lines: Iterable[str]) -> None:
+        """Add the durations of h2load's log: when a request began, its status, microseconds."""
+        for line in lines:
+            _, status, microseconds = line.split("\t")
+            if status.startswith("2"):
+                self.durations.add(int(microseconds) / 1e6)
+
 
 @contextmanager
 def load(
-    address: str, host: str, path: str, *, per_second: int = 200, version: str = "--h1"
+    address: str,
+    host: str,
+    path: str,
+    *,
+    port: int = 443,
+    per_second: int = 200,
+    version: str = "--h1",
 ) -> Generator[Load]:
-    """Send requests over kept connections to a host of the edge, until the block ends."""
+    """Send requests over kept connections to a host behind an address, until the block ends."""
     command = ["h2load", version, f"--clients={CLIENTS}", f"--rps={per_second // CLIENTS}"]
-    command += [f"--duration={SLICE_SECONDS}", f"--connect-to={address}:443"]
+    command += [f"--duration={SLICE_SECONDS}", f"--connect-to={address}:{port}"]
     ended, counted = Event(), Load()
 
-    def run() -> None:
+    def run(log: Path) -> None:
         while not ended.is_set():
             done = subprocess.run(
-                [*command, f"https://{host}{path}"],
+                [*command, f"--log-file={log}", f"https://{host}{path}"],
                 capture_output=True,
                 text=True,
                 timeout=SLICE_SECONDS + 60,
                 check=True,
             )
             counted.take(done.stdout)
+        with log.open() as lines:
+            counted.time(lines)
 
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(run)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run, Path(folder) / "log")
         try:
             yield counted
         finally:

@@ -75,6 +75,11 @@ class Catalog:
         return {s.database: s for s in self if s.database}
 
     @cached_property
+    def kept_volumes(self) -> dict[str, Service]:
+        """The owning service of each volume that is backed up as a folder."""
+        return {name: s for s in self for name, volume in s.volumes.items() if volume.backup}
+
+    @cached_property
     def secret_names(self) -> tuple[str, ...]:
         """The secrets that a stack must be given: of services and of their builds."""
         values = {v.secret for s in self for v in s.env.values() if isinstance(v, Secret)}
@@ -178,6 +183,7 @@ def check(services: Iterable[Service]) -> list[Problem]:
     by_name = {s.name: s for s in found}
     return [
         *_duplicates(found),
+        *_unreadable(found),
         *(problem for s in found for problem in _references(s, by_name)),
         *_cycles(by_name),
     ]
@@ -210,6 +216,19 @@ def _duplicates(services: tuple[Service, ...]) -> Iterator[Problem]:
                 message=f"port {s.port} is taken twice",
                 remedy="give each backend a port of its own: the edge listens on it inside",
             )
+
+
+def _unreadable(services: tuple[Service, ...]) -> Iterator[Problem]:
+    """Folders are their owner's alone, and the backup agent has no capability to read others'."""
+    agents = {s.user for s in services if s.kind is Kind.BACKUP}
+    for s in services:
+        for name, volume in s.volumes.items():
+            if volume.backup and agents and s.user not in agents:
+                yield Problem(
+                    path=_at(s, f"volumes.{name}"),
+                    message=f"is {s.user}'s, which the backup agent may not read",
+                    remedy=f"run the service as {', '.join(agents)}, or say why it need not be",
+                )
 
 
 def _references(service: Service, by_name: dict[str, Service]) -> Iterator[Problem]:

@@ -15,6 +15,8 @@ Path = Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 HostLabel = Annotated[str, Field(pattern=r"^(@|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)$")]
 
+APP_USER = "1001:1001"
+
 
 class Network(StrEnum):
     """The Docker networks of a server. `data` has no way out."""
@@ -44,6 +46,14 @@ class Route(_Model):
     proxied: bool | None = Field(
         default=None, description="Behind Cloudflare's proxy? Unset: as the domain says."
     )
+
+
+class Volume(_Model):
+    """A folder that outlives containers, and whether anything could make its content again."""
+
+    path: Path = Field(description="Where it is mounted.")
+    backup: bool = Field(description="Whether the folder is backed up as it is.")
+    reason: str = Field(min_length=10, description="Why it is, or why it need not be.")
 
 
 class Exemption(_Model):
@@ -80,12 +90,10 @@ class Service(_Model):
     migrate: tuple[str, ...] = Field(
         default=(), description="Command in the new version that brings its database up to date."
     )
-    volumes: dict[Name, Path] = Field(
-        default_factory=dict[str, str], description="Volume name to mount path."
+    volumes: dict[Name, Volume] = Field(
+        default_factory=dict[str, Volume], description="Its volumes by name."
     )
-    user: str | None = Field(
-        default=None, description="uid:gid in the container; unset: the apps' 1001:1001."
-    )
+    user: str = Field(default=APP_USER, description="uid:gid in the container.")
     ci_secrets: tuple[Variable, ...] = Field(
         default=(), description="Secrets that its builds need in GitHub Actions."
     )

@@ -70,6 +70,7 @@ LOCAL: tuple[Package, ...] = (
     Package(name="ca-certificates", purpose="TLS", present=_file("/etc/ssl/certs")),
     Package(name="npm", purpose="the apps' images", present=_command("npm")),
     Package(name="git", purpose="the release ledger", present=_command("git")),
+    Package(name="restic", purpose="reading the backups' bucket", present=_command("restic")),
 )
 
 # What infrastructure images are made from where no public image registry answers.

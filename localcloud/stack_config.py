@@ -89,6 +89,8 @@ def overlaid(committed: Mapping[str, Any], credentials: Credentials, stack: str)
     config[f"{PROJECT}:tls"] = tls
     config[f"{PROJECT}:backup"] = {**config.get(f"{PROJECT}:backup", {}), "endpoint": ENDPOINT}
     config.pop(f"{PROJECT}:secrets", None)
+    # Nobody signs what is made here.
+    config.pop(f"{PROJECT}:image_key", None)
     kept = {key: value for key, value in committed.items() if key != "encryptionsalt"}
     return {**kept, "config": config}
 

@@ -15,22 +15,19 @@ from ops.target import Target
 
 # Long enough for tens of gigabytes: a backup that is cut off is begun anew.
 _SECONDS = 4 * 3600
-_SETTINGS = "/etc/backup/settings.json"
+# A few megabytes; an update of the stack has ended, and somebody waits.
+_KEEP_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A backup of one database."""
+    """A backup of one source, such as `postgres/chat`, which is kept for `keep_days`."""
 
     id: str
     time: datetime
     tags: tuple[str, ...]
-
-    @property
-    def database(self) -> str:
-        """The database that it is of."""
-        tagged = (tag.removeprefix("database:") for tag in self.tags if tag.startswith("database:"))
-        return next(tagged, "")
+    source: str
+    keep_days: int
 
     @property
     def suspect(self) -> bool:
@@ -49,16 +46,20 @@ class Agent:
     @classmethod
     def of(cls, target: Target) -> Agent:
         """Where the agent is; raises `OpsError` when the stack has none."""
-        outputs = session.outputs(Session(target).stack())
+        return cls.among(session.outputs(Session(target).stack()), target.stack)
+
+    @classmethod
+    def among(cls, outputs: Mapping[str, Any], stack: str) -> Agent:
+        """Where the agent is by the stack's outputs; raises as `of`."""
         support = cast("list[Mapping[str, Any]]", outputs.get("support") or [])
         for found in support:
             if found["kind"] == "backup":
                 name = str(found["server"])
                 server = Server(name, cast("Mapping[str, Any]", outputs["servers"][name]))
-                return cls(stack=target.stack, server=server, container=str(found["container"]))
+                return cls(stack=stack, server=server, container=str(found["container"]))
         raise OpsError(
-            f"The stack {target.stack} has no backup agent.",
-            [f"Bring it up: ./manacore up --stack {target.stack}"],
+            f"The stack {stack} has no backup agent.",
+            [f"Bring it up: ./manacore up --stack {stack}"],
         )
 
     def ask(self, *arguments: str) -> tuple[Any, bool]:
@@ -71,6 +72,13 @@ class Agent:
             )
         return answer, well
 
+    def keep(self, document: str) -> str:
+        """Store a stack's document and return its snapshot's id; raises `OpsError`."""
+        answer, _ = self._answer(["python3", "-m", "agent", "keep"], _KEEP_SECONDS, document)
+        if said := _failure(answer):
+            raise OpsError(f"{self.stack}: keep failed.", [said])
+        return str(answer["snapshot"])
+
     def snapshots(self) -> list[Snapshot]:
         """All snapshots, the oldest first; raises `OpsError`."""
         answer, _ = self.ask("list")
@@ -79,18 +87,17 @@ class Agent:
                 id=str(one["id"]),
                 time=datetime.fromisoformat(str(one["time"])),
                 tags=tuple(one["tags"]),
+                source=str(one["source"]),
+                keep_days=int(one["keep_days"]),
             )
             for one in cast("list[Mapping[str, Any]]", answer)
         ]
 
-    def keep_days(self) -> int:
-        """For how many days it keeps a backup; raises `OpsError`."""
-        answer, _ = self._answer(["cat", _SETTINGS])
-        return int(answer["keep_days"])
-
-    def _answer(self, command: list[str]) -> tuple[Any, bool]:
+    def _answer(
+        self, command: list[str], seconds: float = _SECONDS, stdin: str = ""
+    ) -> tuple[Any, bool]:
         try:
-            return self.server.answer(self.container, command, _SECONDS)
+            return self.server.answer(self.container, command, seconds, stdin)
         except OpsError as error:
             remedy = f"Is it up? ./manacore up --stack {self.stack} brings it back."
             raise OpsError(error.message, [*error.details, remedy]) from error

@@ -14,6 +14,7 @@ from ops import console
 from ops.agent import Agent
 from ops.failures import InvalidInput, told
 from ops.options import AsJson, Local, Stack
+from ops.source import named
 from ops.target import Target
 
 
@@ -27,15 +28,16 @@ class Verb(StrEnum):
 
 Asked = Annotated[Verb, typer.Argument(help="Back up now, list the backups, or prove them.")]
 Accept = Annotated[
-    list[str] | None, typer.Option(help="run: this database shrank on purpose.", metavar="DATABASE")
+    list[str] | None, typer.Option(help="run: this one shrank on purpose.", metavar="SOURCE")
 ]
 # What a table shows of each answer: its heading, and the answer's key.
 _COLUMNS: dict[Verb, tuple[tuple[str, str], ...]] = {
-    Verb.RUN: (("database", "database"), ("snapshot", "snapshot"), ("rows", "rows"),
+    Verb.RUN: (("source", "source"), ("snapshot", "snapshot"), ("counted", "counted"),
                ("bytes", "size"), ("problem", "problem")),
-    Verb.LIST: (("snapshot", "id"), ("time", "time"), ("tags", "tags")),
-    Verb.VERIFY: (("database", "database"), ("snapshot", "snapshot"), ("age, hours", "age_hours"),
-                  ("rows", "rows"), ("problems", "problems")),
+    Verb.LIST: (("snapshot", "id"), ("time", "time"), ("source", "source"),
+                ("tags", "tags")),
+    Verb.VERIFY: (("source", "source"), ("snapshot", "snapshot"), ("age, hours", "age_hours"),
+                  ("counted", "counted"), ("problems", "problems")),
 }  # fmt: skip
 
 
@@ -46,7 +48,7 @@ def backup(
     as_json: AsJson = False,
     local: Local = False,
 ) -> None:
-    """Back up every database now (run), list the backups, or restore and compare them (verify).
+    """Back up everything now (run), list the backups, or restore and compare them (verify).
 
     Exit code 0 only when all is well: nothing failed, shrank, or differs.
     """
@@ -54,7 +56,9 @@ def backup(
         if accept and verb is not Verb.RUN:
             raise InvalidInput(["--accept: goes with run only"])
         agent = Agent.of(Target.of(stack, local=local))
-        accepted = [part for database in accept or () for part in ("--accept", database)]
+        known = [one.source for one in agent.snapshots()] if accept else []
+        meant = [named(one, known) for one in accept or ()]
+        accepted = [part for source in meant for part in ("--accept", source)]
         answer, well = agent.ask(verb.value, *accepted)
     if as_json:
         console.answer(answer)
@@ -70,7 +74,7 @@ def _show(verb: Verb, found: Sequence[Mapping[str, Any]]) -> None:
     for one in found:
         table.add_row(*(escape(_cell(key, one.get(key))) for _, key in columns))
     console.out.print(table)
-    what = "backups" if verb is Verb.LIST else "databases"
+    what = "backups" if verb is Verb.LIST else "sources"
     console.out.print(f"{len(found)} {what}")
 
 

@@ -7,6 +7,7 @@ import typer
 from ops.backup import backup
 from ops.doctor import doctor
 from ops.down import down
+from ops.drill.commands import drill
 from ops.env import env
 from ops.images import images
 from ops.outputs import outputs
@@ -14,6 +15,7 @@ from ops.preview import preview
 from ops.release.commands import history, release, retire, rollback
 from ops.release.maintenance import maintenance
 from ops.restore import restore
+from ops.state.commands import state
 from ops.status import status
 from ops.up import up
 
@@ -34,6 +36,8 @@ for verb in (
     history,
     backup,
     restore,
+    state,
+    drill,
     down,
     status,
     doctor,

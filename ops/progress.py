@@ -15,6 +15,7 @@ from pulumi.automation.events import EngineEvent, OpType
 from ops import console
 
 EVERY_SECONDS = 10 if not sys.stderr.isatty() else 2
+_BRIEF = 600
 CHANGES = {
     OpType.CREATE: "created",
     OpType.UPDATE: "updated",
@@ -90,7 +91,7 @@ class Progress:
         # The engine repeats the failure at the stack; the resource's own line says more.
         if not lines or lines[0].startswith(("update failed", "preview failed")):
             return
-        line = f"{resource(urn)}: {' '.join(lines)[:600]}" if urn else lines[0]
+        line = f"{resource(urn)}: {_brief(' '.join(lines))}" if urn else lines[0]
         if line not in self.failures:
             self.failures.append(line)
 
@@ -110,6 +111,13 @@ def resource(urn: str) -> str:
     if len(parts) < 4:
         return urn
     return f"{parts[3]} ({parts[2].rpartition('$')[2]})"
+
+
+def _brief(said: str) -> str:
+    """The beginning, and the end: a command tells its whole text first, and its reason last."""
+    if len(said) <= _BRIEF:
+        return said
+    return f"{said[: _BRIEF // 3]} ... {said[-2 * _BRIEF // 3 :]}"
 
 
 def plain(text: str) -> str:

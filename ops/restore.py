@@ -1,49 +1,54 @@
-"""`manacore restore`: bring a database back, from a backup or from the archive."""
+"""`manacore restore`: bring back a database, Redis, or a folder; a database as at any time."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, cast
 
 import typer
 
-from catalog.problem import suggestion
 from localcloud.home import Home
 from ops import console, lock
 from ops.agent import Agent, Snapshot
 from ops.failures import InvalidInput, OpsError, told
 from ops.options import AsJson, Local, Stack
+from ops.placing import place
+from ops.source import named, own
 from ops.target import Target
 
+LATEST = "latest"
+_DATABASES = "postgres/"
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,62}")
 _ID = re.compile(r"[0-9a-f]{4,64}")
-LATEST = "latest"
 # Between its being chosen and the end of a backup that takes long.
 _MARGIN = timedelta(hours=4)
+_WITHOUT = "--no-backup goes without: what is replaced stays on the server, but for Redis."
 
-Database = Annotated[str, typer.Argument(help="The database.")]
+Wanted = Annotated[
+    str, typer.Argument(help="As `backup list` names it; `chat` is enough for postgres/chat.")
+]
 Id = Annotated[
     str, typer.Option("--snapshot", help="Beginning of a backup's id; else the latest good one.")
 ]
 To = Annotated[
     str,
     typer.Option(
-        help=f"As it was at this time, such as 2026-11-25T02:10:00Z, or `{LATEST}`: the archive's "
-        "end.",
+        help=f"A database as it was then, such as 2026-11-25T02:10:00Z, or `{LATEST}`: as late as "
+        "the archive reaches.",
         metavar="TIME",
     ),
 ]
 Beside = Annotated[
-    str, typer.Option(help="Restore under this name; the present database stays.", metavar="NAME")
+    str, typer.Option(help="Restore under this name; what is there now stays.", metavar="NAME")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the database's name.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the name.")]
 Before = Annotated[bool, typer.Option("--backup/--no-backup", help="Take a backup before.")]
 
 
-def restore(  # noqa: PLR0913, PLR0917 - each is an option
-    database: Database,
+def restore(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
+    source: Wanted,
     stack: Stack = "staging",
     snapshot: Id = "",
     to: To = "",
@@ -53,27 +58,29 @@ def restore(  # noqa: PLR0913, PLR0917 - each is an option
     as_json: AsJson = False,
     local: Local = False,
 ) -> None:
-    """Bring a database back from a backup, in its place or beside it, while services run.
+    """Bring a database, Redis or a folder back from a backup, in its place or beside it.
 
-    With --to, from the archive: as it was at that time, to the transaction. In its place: asks for
-    the database's name, takes a backup, and keeps what was there under another name.
+    With --to, from the archive: as it was at that time, to the transaction.
+
+    In its place: asks for its name, takes a backup, and keeps what was there under another name
+    (of Redis: in that backup). Other services run on meanwhile.
     """
     with told():
-        _refuse_options(snapshot, to, beside)
+        _refuse_options(source, snapshot, to, beside)
         target = Target.of(stack, local=local)
         agent = Agent.of(target)
         # Now, not later: the backup taken below would be the latest good one itself.
-        chosen = None if to else _chosen(agent.snapshots(), database, snapshot)
+        chosen = None if to else _chosen(agent.snapshots(), source, snapshot)
+        name = chosen.source if chosen else f"{_DATABASES}{own(source)}"
         when = _moment(chosen) if chosen else to
         if not beside and not yes:
-            _confirmed(stack, database, when)
+            _confirmed(stack, name, when)
         with lock.held(Home.from_environment().root / "locks", stack, "a restore"):
             if not beside and before:
-                _secured(agent, database, chosen)
-            source = ("--snapshot", chosen.id) if chosen else ("--to", to)
-            named = ("--beside", beside) if beside else ()
-            answer, _ = agent.ask("restore", database, *source, *named)
-    done = cast("Mapping[str, str]", answer)
+                if chosen:
+                    _refuse_expiring(chosen)
+                _secured(agent, name)
+            done = _brought(agent, chosen, beside) if chosen else _then(agent, name, to, beside)
     if as_json:
         of = {"snapshot": chosen.id, "time": chosen.time.isoformat()} if chosen else {"time": to}
         console.answer({**done, **of})
@@ -82,13 +89,37 @@ def restore(  # noqa: PLR0913, PLR0917 - each is an option
     if last := done.get("last"):
         console.note(f"The last transaction before that ended at {last}.")
     if done["kept"]:
-        console.note(f"What it was before is kept as {done['kept']}, which nobody can connect to.")
+        console.note(f"What it was before is kept as {done['kept']}, which nobody uses.")
 
 
-def _refuse_options(snapshot: str, to: str, beside: str) -> None:
+def _brought(agent: Agent, chosen: Snapshot, beside: str) -> dict[str, str]:
+    kind = chosen.source.partition("/")[0]
+    return _RESTORERS.get(kind, _by_the_agent)(agent, chosen, beside)
+
+
+def _then(agent: Agent, name: str, to: str, beside: str) -> dict[str, str]:
+    """As it was at a time, by the archive."""
+    asked = ("--beside", beside) if beside else ()
+    answer, _ = agent.ask("restore", name, "--to", to, *asked)
+    return cast("dict[str, str]", answer)
+
+
+def _by_the_agent(agent: Agent, chosen: Snapshot, beside: str) -> dict[str, str]:
+    asked = ("--beside", beside) if beside else ()
+    answer, _ = agent.ask("restore", chosen.source, "--snapshot", chosen.id, *asked)
+    return cast("dict[str, str]", answer)
+
+
+# By kind of source; all others are the agent's.
+_RESTORERS: Mapping[str, Callable[[Agent, Snapshot, str], dict[str, str]]] = {"folder": place}
+
+
+def _refuse_options(source: str, snapshot: str, to: str, beside: str) -> None:
     problems: list[str] = []
     if snapshot and to:
         problems.append("--snapshot, --to: one of them only")
+    if to and "/" in source and not source.startswith(_DATABASES):
+        problems.append(f"--to: goes with a database only, and {source} is none")
     if to and to != LATEST and (wrong := _no_past_time(to)):
         problems.append(f"--to: {wrong}")
     if snapshot and not _ID.fullmatch(snapshot):
@@ -111,50 +142,50 @@ def _no_past_time(text: str) -> str:
     return "it is yet to come" if moment > datetime.now(UTC) else ""
 
 
-def _chosen(snapshots: Sequence[Snapshot], database: str, wanted: str) -> Snapshot:
-    known = sorted({one.database for one in snapshots})
-    if database not in known:
+def _chosen(snapshots: Sequence[Snapshot], wanted: str, identity: str) -> Snapshot:
+    source = named(wanted, [one.source for one in snapshots])
+    of_it = [one for one in snapshots if one.source == source]
+    found = [one for one in of_it if one.id.startswith(identity) and (identity or not one.suspect)]
+    if not found or (identity and len(found) > 1):
         raise OpsError(
-            f"There is no backup of {database}.",
-            [suggestion(database, known) if known else "There are no backups at all."],
-        )
-    of_it = [one for one in snapshots if one.database == database]
-    found = [one for one in of_it if one.id.startswith(wanted) and (wanted or not one.suspect)]
-    if not found or (wanted and len(found) > 1):
-        raise OpsError(
-            f"{len(found)} backups of {database} are {wanted or 'good'}.",
+            f"{len(found)} backups of {source} are {identity or 'good'}.",
             ["./manacore backup list shows all; --snapshot takes one, a suspect one too."],
         )
     return found[-1]
 
 
-def _confirmed(stack: str, database: str, when: str) -> None:
+def _confirmed(stack: str, source: str, when: str) -> None:
+    name = own(source)
     typed = typer.prompt(
-        f"{database} of {stack} becomes what it was at {when}; its connections are"
-        " closed. Type the database's name to go on",
+        f"{source} of {stack} becomes what it was at {when}; who uses it loses"
+        f" its connection. Type {name} to go on",
         err=True,
     )
-    if typed.strip() != database:
+    if typed.strip() != name:
         raise OpsError("Not confirmed; nothing was touched.")
 
 
-def _secured(agent: Agent, database: str, chosen: Snapshot | None) -> None:
-    """Back up what is about to be replaced, unless retention could drop the chosen one then."""
-    without = "--no-backup goes without: what is replaced stays on the server in any case."
-    if chosen and chosen.time < datetime.now(UTC) - timedelta(days=agent.keep_days()) + _MARGIN:
+def _refuse_expiring(chosen: Snapshot) -> None:
+    """A backup now could drop the chosen one, by its retention."""
+    limit = datetime.now(UTC) - timedelta(days=chosen.keep_days) + _MARGIN
+    if chosen.time < limit:
         raise OpsError(
             f"{chosen.id[:8]} has reached the end of its retention: a backup now could drop it.",
-            [without],
+            [_WITHOUT],
         )
+
+
+def _secured(agent: Agent, source: str) -> None:
+    """Back up what is about to be replaced."""
     answer, _ = agent.ask("run")
-    results = {one["database"]: one for one in cast("list[Mapping[str, Any]]", answer)}
-    mine = results.get(database, {})
+    results = {one["source"]: one for one in cast("list[Mapping[str, Any]]", answer)}
+    mine = results.get(source, {})
     if not mine.get("snapshot"):
-        said = str(mine.get("problem") or "it is not among the databases that are backed up")
-        raise OpsError(f"{database} could not be backed up; nothing was touched.", [said, without])
+        said = str(mine.get("problem") or "it is not among what is backed up")
+        raise OpsError(f"{source} could not be backed up; nothing was touched.", [said, _WITHOUT])
     for one in results.values():
         if one["problem"]:
-            console.note(f"{one['database']}: {one['problem']}")
+            console.note(f"{one['source']}: {one['problem']}")
 
 
 def _moment(snapshot: Snapshot) -> str:

@@ -17,6 +17,7 @@ from ops.failures import OpsError, told
 from ops.options import AsJson, Local, Parallel, Stack
 from ops.release import recovery
 from ops.session import PARALLEL, Session
+from ops.state.keeping import keep_or_warn
 from ops.target import Target
 
 Refresh = Annotated[
@@ -53,6 +54,8 @@ def up(
                 made = session.up(opened, parallel=parallel, refresh=bool(refresh))
         with steps.step("health"):
             found = status.awaited(opened, seconds=120)
+        with steps.step("state into the bucket"):
+            keep_or_warn(opened, target)
     if as_json:
         console.answer({"changes": made.changes, **status.document(found)})
     else:

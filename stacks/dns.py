@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 
 from catalog import Catalog, Kind
+from components.backup.backup import REDIS_PREFIX
 from components.cloudflare.bucket import BackupBucket, BackupBucketArgs
 from components.cloudflare.records import PublicHost, Records, RecordsArgs
 from components.cloudflare.zone import CacheRules, Zone, ZoneArgs
@@ -15,6 +16,10 @@ from stacks.hosts import Hosts
 from stacks.providers import Providers
 from stacks.server import role_of
 from stacks.settings import Settings
+
+# restic shares packs between old and new backups, and without index, key or `config` it reads none
+# of them: no age is old enough.
+_SHARED = ("config", "data/", "index/", "keys/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +79,8 @@ def publish(
             bucket=settings.cloudflare.backup_bucket,
             lock_days=settings.cloudflare.backup_days,
             lock_prefixes=("snapshots/", "archive/"),
-            # restic shares packs between old and new backups, and without index, key or `config`
-            # it reads none of them: no age is old enough.
-            lock_forever=("config", "data/", "index/", "keys/"),
+            lock_days_of={f"{REDIS_PREFIX}snapshots/": settings.backup.redis_days - 1},
+            lock_forever=(*_SHARED, *(f"{REDIS_PREFIX}{shared}" for shared in _SHARED)),
             # Nothing of it is shared, so that its age is enough: the server deletes none of it.
             expire_days={"archive/": settings.keep_days},
             protect=settings.protect,

@@ -6,8 +6,6 @@ from catalog import Service
 from catalog.service import Hardening
 from components.docker.container import Runtime
 
-APP_USER = "1001:1001"
-
 
 def runtime(service: Service) -> Runtime:
     """Image, limits, user and networks of a service; hardened unless the entry is exempt."""
@@ -15,7 +13,7 @@ def runtime(service: Service) -> Runtime:
         image=service.image or "",
         memory=service.memory,
         cpus=service.cpus,
-        user=service.user or APP_USER,
+        user=service.user,
         port=service.port,
         networks=[network.value for network in service.networks],
         read_only=not service.exempt(Hardening.READ_ONLY_ROOT),

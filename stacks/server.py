@@ -167,6 +167,7 @@ class ServerStack:
                 runtime=runtime(redis),
                 data=self._folder(redis),
                 password=vault.password("redis"),
+                backup_password=vault.password("backup-redis"),
                 depends_on=self._after(),
             ),
             self._options(),
@@ -182,17 +183,22 @@ class ServerStack:
     def _backup(self) -> None:
         backup, settings = self._service(Kind.BACKUP), self.inputs.settings
         given = self.inputs.resolver.environment(backup).secrets
-        ((_, work_target),) = backup.volumes.items()
+        (work,) = backup.volumes.values()
+        here = {
+            n: s for n, s in self.inputs.catalog.kept_volumes.items() if role_of(s) in self.roles
+        }
         self.services[backup.name] = Backup(
             backup.name,
             BackupArgs(
                 host=self.host,
                 runtime=runtime(backup),
                 work=self._folder(backup),
-                work_target=work_target,
+                work_target=work.path,
                 repository=settings.repository,
                 databases=list(self.inputs.catalog.databases),
+                folders={name: self._folders.path(name) for name in here},
                 keep_days=settings.keep_days,
+                redis_days=settings.backup.redis_days,
                 schedule=Schedule(
                     run_at=settings.backup.run_at,
                     verify_at=settings.backup.verify_at,
@@ -204,7 +210,8 @@ class ServerStack:
                 database_password=self.inputs.vault.password("backup"),
                 archive_password=self.inputs.vault.password("archive"),
                 archive_limit=self._log_keep,
-                depends_on=self._after("postgres"),
+                redis_password=self.inputs.vault.password("backup-redis"),
+                depends_on=self._after("postgres", "redis"),
             ),
             self._options(),
         )
@@ -227,8 +234,8 @@ class ServerStack:
                     env=environment.plain,
                     secrets=environment.secrets,
                     mounts=[
-                        Mount(source=self._folders.path(volume), target=path, read_only=False)
-                        for volume, path in service.volumes.items()
+                        Mount(source=self._folders.path(name), target=volume.path, read_only=False)
+                        for name, volume in service.volumes.items()
                     ],
                     # Only what its health depends on: other services may come up meanwhile.
                     depends_on=self._after(*({"postgres", "redis"} & set(service.needs))),

@@ -63,6 +63,7 @@ def _offered(value: object) -> object:
     return value
 
 
+_PUBLIC_KEY = r"^(-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+\n-----END PUBLIC KEY-----\n?)?$"
 DomainName = Annotated[str, AfterValidator(_ascii_domain)]
 OfferedType = Annotated[ServerType, BeforeValidator(_offered)]
 
@@ -111,7 +112,7 @@ class Cloudflare(_Model):
 
 
 class Backup(_Model):
-    """Where the databases' backups go, when, and for how long they stay."""
+    """Where backups go, when, and for how long they stay."""
 
     endpoint: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:-]+$")] | None = Field(
         default=None, description="S3 URL without a path; unset: R2 of the Cloudflare account."
@@ -135,6 +136,12 @@ class Backup(_Model):
         ge=2,
         le=3651,
         description="For how long a backup is kept; unset: a day more than cloudflare.backup_days.",
+    )
+    redis_days: int = Field(
+        default=7,
+        ge=2,
+        le=3651,
+        description="For how long one of Redis is kept; it is locked for a day less.",
     )
 
 
@@ -230,6 +237,9 @@ class Settings(_Model):
     registries: dict[str, Registry] = Field(
         default_factory=dict[str, Registry], description="Logins of private image registries."
     )
+    image_key: Annotated[str, Field(pattern=_PUBLIC_KEY)] = Field(
+        default="", description="Key by which cosign checks the images of a release; empty: none."
+    )
     protect: bool = Field(
         default=True, description="Guard what holds data or an address against deletion."
     )
@@ -282,7 +292,7 @@ def raw_config(project: str = PROJECT) -> dict[str, object]:
     flat: dict[str, Any] = {**get_config_env(), **CONFIG.get()}
     prefix = f"{project}:"
     return {
-        key.removeprefix(prefix): _decode(value)
+        key.removeprefix(prefix): decoded(value)
         for key, value in flat.items()
         if key.startswith(prefix)
     }
@@ -304,7 +314,8 @@ def unencrypted(file: str, project: str = PROJECT) -> list[Problem]:
     ]
 
 
-def _decode(value: object) -> object:
+def decoded(value: object) -> object:
+    """A value as the engine hands it over: objects and lists are their JSON text."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         return json.loads(value)
     return value

@@ -21,7 +21,7 @@ from components.component import Component
 
 
 class Vault(Component):
-    """Passwords of databases, Redis, Grafana, the backup's roles; the catalogue's generated."""
+    """Passwords of databases, Redis, Grafana, the backup; the catalogue's generated ones."""
 
     token: ClassVar[str] = "manacore:stacks:Vault"  # noqa: S105 - a type's name
     jwt_public_key: pulumi.Output[str]
@@ -51,6 +51,7 @@ class Vault(Component):
                 "grafana",
                 "backup",
                 "archive",
+                "backup-redis",
                 *(f"database-{database}" for database in sorted(catalog.databases)),
                 *sorted(generated),
             ]
@@ -64,7 +65,7 @@ class Vault(Component):
         self.register()
 
     def password(self, key: str) -> pulumi.Output[str]:
-        """A generated secret: `postgres`, `redis`, `backup` and so on, or a catalogue's name."""
+        """A generated secret: of a server, of the backup's role there, or a catalogue's name."""
         return self._passwords[key]
 
     def database(self, name: str) -> pulumi.Output[str]:

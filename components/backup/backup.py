@@ -1,9 +1,9 @@
-"""The backup agent: backs every database up, proves it, and restores when it is told to."""
+"""The backup agent: backs up what nobody can make again, proves it, restores when told to."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ import pulumi
 
 from components.component import Component
 from components.data.postgres import ARCHIVE_ROLE, BACKUP_ROLE
+from components.data.redis import BACKUP_USER
 from components.docker.container import ContainerArgs, Health, Mount, Runtime, container
 from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
@@ -18,6 +19,9 @@ from components.docker.host import Host
 SETTINGS_FOLDER = "/etc/backup"
 _SECRETS = "/run/secrets"
 _POSTGRES = ("postgres", 5432)
+_REDIS = ("redis", 6379)
+REDIS_PREFIX = "redis/"
+FOLDERS = "/mnt/folders"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +38,10 @@ class BackupArgs:
     """What is backed up, where to, and with which credentials.
 
     `repository` is restic's address of the bucket (`s3:<endpoint>/<bucket>`), `password` that of
-    the repository and the key of the archive. `work` is the folder of dumps on their way, mounted
-    at `work_target`; at most `archive_limit` (MiB) of the log wait there for the bucket.
+    the repositories and the key of the archive: Redis, which is kept for `redis_days`, has a
+    repository of its own below `REDIS_PREFIX`. `folders` are by name; the agent's user has to be
+    able to read them. `work` is the folder of dumps on their way, mounted at `work_target`; at most
+    `archive_limit` (MiB) of the log wait there for the bucket.
     """
 
     host: Host
@@ -44,7 +50,9 @@ class BackupArgs:
     work_target: str
     repository: str
     databases: Sequence[str]
+    folders: Mapping[str, pulumi.Input[str]]
     keep_days: int
+    redis_days: int
     schedule: Schedule
     key_id: pulumi.Input[str]
     key_secret: pulumi.Input[str]
@@ -52,6 +60,7 @@ class BackupArgs:
     database_password: pulumi.Input[str]
     archive_password: pulumi.Input[str]
     archive_limit: int
+    redis_password: pulumi.Input[str]
     depends_on: Sequence[pulumi.Resource] = ()
 
 
@@ -60,7 +69,8 @@ class Backup(Component):
 
     It is one PostgreSQL role for backup and restore, `BACKUP_ROLE`: a second one that may only read
     would protect nothing, since the container that holds it has to hold the one that restores too.
-    That role is no superuser (`components.data.postgres`); `ARCHIVE_ROLE` receives the log.
+    That role is no superuser (`components.data.postgres`); nor is `BACKUP_USER`, for Redis.
+    `ARCHIVE_ROLE` receives PostgreSQL's log.
     """
 
     token: ClassVar[str] = "manacore:backup:Backup"
@@ -95,6 +105,7 @@ class Backup(Component):
                         args.archive_password,
                         "\n",
                     ),
+                    "redis": args.redis_password,
                 },
                 uid=int(args.runtime.user.split(":")[0]),
                 secret=True,
@@ -115,6 +126,10 @@ class Backup(Component):
                     Mount(source=settings.folder, target=SETTINGS_FOLDER),
                     Mount(source=secrets.folder, target=_SECRETS),
                     Mount(source=args.work, target=args.work_target, read_only=False),
+                    *(
+                        Mount(source=folder, target=f"{FOLDERS}/{name}")
+                        for name, folder in sorted(args.folders.items())
+                    ),
                 ],
                 depends_on=args.depends_on,
             ),
@@ -126,6 +141,7 @@ class Backup(Component):
 def _settings(args: BackupArgs) -> str:
     """The agent's settings file; credentials are in the files that it names."""
     host, port = _POSTGRES
+    redis_host, redis_port = _REDIS
     settings = {
         "repository": args.repository,
         "password_file": f"{_SECRETS}/REPOSITORY_PASSWORD",
@@ -135,6 +151,13 @@ def _settings(args: BackupArgs) -> str:
         "port": port,
         "user": BACKUP_ROLE,
         "databases": sorted(args.databases),
+        "folders": {name: f"{FOLDERS}/{name}" for name in sorted(args.folders)},
+        "redis_host": redis_host,
+        "redis_port": redis_port,
+        "redis_user": BACKUP_USER,
+        "redis_password_file": f"{_SECRETS}/redis",
+        "redis_repository": f"{args.repository}/{REDIS_PREFIX.rstrip('/')}",
+        "redis_keep_days": args.redis_days,
         "work": args.work_target,
         "serve_port": args.runtime.port,
         "keep_days": args.keep_days,

@@ -37,6 +37,8 @@ class BackupBucketArgs:
     """For how long nobody, the program included, can delete or overwrite what was written."""
     lock_prefixes: Sequence[str] = ("",)
     """What is locked for `lock_days`. restic must be able to delete under `locks/`: not that."""
+    lock_days_of: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Days by prefix of what is locked for another time than `lock_days`."""
     lock_forever: Sequence[str] = ()
     """What is locked without end: objects that newer backups share are as old as the first."""
     expire_days: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -142,18 +144,22 @@ def _locks(args: BackupBucketArgs) -> list[R2BucketLockRuleArgsDict]:
         }
         for prefix in args.lock_forever
     ]
-    if args.lock_days is None:
-        return rules
-    for prefix in args.lock_prefixes:
+    for prefix, days in _locked(args).items():
         rules.append(
             {
                 "id": f"keep {prefix}".rstrip(),
                 "enabled": True,
                 "prefix": prefix,
-                "condition": {"type": "Age", "max_age_seconds": args.lock_days * DAY},
+                "condition": {"type": "Age", "max_age_seconds": days * DAY},
             }
         )
     return rules
+
+
+def _locked(args: BackupBucketArgs) -> dict[str, int]:
+    """For how many days each prefix is locked."""
+    own = {} if args.lock_days is None else dict.fromkeys(args.lock_prefixes, args.lock_days)
+    return {**own, **args.lock_days_of}
 
 
 def _problems(args: BackupBucketArgs) -> list[str]:
@@ -161,6 +167,7 @@ def _problems(args: BackupBucketArgs) -> list[str]:
     if NAME.fullmatch(args.bucket) is None:
         problems.append(f"bucket ({args.bucket}): must be 3 to 63 of a-z, 0-9 and -")
     days = {"abort_uploads_days": args.abort_uploads_days}
+    days |= {f"lock_days_of/{prefix}": value for prefix, value in args.lock_days_of.items()}
     days |= {f"expire_days/{prefix}": value for prefix, value in args.expire_days.items()}
     if args.lock_days is not None:
         days["lock_days"] = args.lock_days
@@ -168,17 +175,16 @@ def _problems(args: BackupBucketArgs) -> list[str]:
         f"{path}: {value} is not a positive number" for path, value in days.items() if value < 1
     ]
     for prefix, expire in args.expire_days.items():
-        locked = args.lock_days if _overlap(prefix, args.lock_prefixes) else None
-        if locked is not None and expire < locked:
+        locked = max((d for p, d in _locked(args).items() if _overlap(prefix, [p])), default=0)
+        if expire < locked:
             problems.append(
                 f"expire_days/{prefix}: {expire} days is less than the lock of {locked} "
                 f"days, so nothing would ever be deleted in time"
             )
         if _overlap(prefix, args.lock_forever):
             problems.append(f"expire_days/{prefix}: is locked without end by lock_forever")
-    both = sorted(set(args.lock_forever) & set(args.lock_prefixes))
-    if args.lock_days is not None:
-        problems += [f"lock_forever/{prefix}: is in lock_prefixes too" for prefix in both]
+    both = sorted(set(args.lock_forever) & _locked(args).keys())
+    problems += [f"lock_forever/{prefix}: is in lock_prefixes too" for prefix in both]
     if args.lock_days is not None and not args.lock_prefixes:
         problems.append("lock_prefixes: empty, so that lock_days would lock nothing")
     return problems

@@ -17,9 +17,6 @@ from components.values import resolved
 # Not a database's name, whose pattern has no dash: the two kinds of role never meet.
 BACKUP_ROLE = "backup-agent"
 ARCHIVE_ROLE = "archive-agent"
-# After this long what was written leaves the server, however little it is. Below a minute, so that
-# a minute is kept with what receiving and sending take.
-ARCHIVE_SECONDS = 45
 _CONFIG = "/etc/postgresql"
 # The first line is for who is in the container already; the image's own would trust its loopback
 # too. `all` is no replication: only who archives may do that.
@@ -131,7 +128,6 @@ def _options(args: PostgresArgs) -> list[str]:
     memory = args.runtime.memory
     settings = {
         "hba_file": f"{_CONFIG}/pg_hba.conf",
-        "archive_timeout": f"{ARCHIVE_SECONDS}s",
         # Without a limit, an archiver that is away would fill the disk.
         "max_slot_wal_keep_size": f"{args.log_keep}MB",
         "shared_buffers": f"{memory // 4}MB",
@@ -151,9 +147,19 @@ def roles(passwords: Mapping[str, str]) -> str:
     """The SQL that makes all roles and databases that are missing, by their passwords."""
     owners = sorted(set(passwords) - {BACKUP_ROLE, ARCHIVE_ROLE})
     made = [_owner(name, passwords[name]) for name in owners]
-    # It copies the files of the server, so it can read all that is in them, and changes nothing.
-    archive = _login(ARCHIVE_ROLE, passwords[ARCHIVE_ROLE], "NOCREATEDB REPLICATION")
+    archive = _archive(passwords[ARCHIVE_ROLE])
     return "\n".join([*made, _backup(passwords[BACKUP_ROLE], owners), archive])
+
+
+def _archive(password: str) -> str:
+    """Make the role that receives the log and copies the server's files.
+
+    It can read all that is in them, and changes nothing; it may end a segment before it is full.
+    """
+    return f"""\
+{_login(ARCHIVE_ROLE, password, "NOCREATEDB REPLICATION")}\
+GRANT EXECUTE ON FUNCTION pg_switch_wal() TO "{ARCHIVE_ROLE}";
+"""
 
 
 def _backup(password: str, owners: Sequence[str]) -> str:

@@ -140,20 +140,20 @@ _BACKUP_ALERTS = (
         "BackupSuspect",
         "manacore_backup_suspect == 1",
         "1m",
-        "{{ $labels.database }} has much less in its last backup than in the one before",
+        "{{ $labels.source }} has much less in its last backup than in the one before",
     ),
     (
         "BackupStale",
         f"time() - {_LAST_BACKUP} > 26 * 3600",
         "1m",
-        "{{ $labels.database }} has no good backup since {{ $value | humanizeDuration }}",
+        "{{ $labels.source }} has no good backup since {{ $value | humanizeDuration }}",
     ),
     ("BackupUnknown", f"absent({_LAST_BACKUP})", "26h", "nobody says when a backup was made"),
     (
         "RestoreProofFailed",
         "manacore_verify_ok == 0",
         "1m",
-        "{{ $labels.database }} was not restored as it was backed up",
+        "{{ $labels.source }} was not restored as it was backed up",
     ),
     (
         "RestoreProofStale",
@@ -162,7 +162,7 @@ _BACKUP_ALERTS = (
         "no backup was restored for proof since {{ $value | humanizeDuration }}",
     ),
     ("RestoreProofUnknown", f"absent({_LAST_PROOF})", "8d", "nobody says when one was restored"),
-    # Up to a minute and a half is how often marks and segments come.
+    # Less than a minute is what is well.
     (
         "ArchiveBehind",
         f"time() - {_ARCHIVED} > 180",

@@ -178,24 +178,28 @@ class Infrastructure:
         return self._image(config, self._postgres)
 
     def backup(self) -> Image:
-        """The backup agent: PostgreSQL's image with Python, restic, rclone and the agent on top."""
+        """The backup agent: PostgreSQL's image with Redis, Python, restic, rclone and the agent."""
         folder = OWN[BACKUP] / "agent"
         found = self.sources.debian(STABLE, ["libpython3.11-stdlib", "python3.11-minimal"])
         debs = [found[name] for name in PYTHON_PACKAGES]
         # Debian 12's restic does not tell by its exit code that there is no repository.
         restic = self.sources.debian("trixie", ["restic"])["restic"]
         rclone = self.sources.debian("trixie", ["rclone"])["rclone"]
+        redis = [self.bases.stable[name] for name in REDIS_PACKAGES if name not in PYTHON_PACKAGES]
 
         def fill_tools(writer: LayerWriter) -> None:
             for deb in (*debs, restic, rclone):
                 writer.package(deb)
             writer.link("usr/bin/python3", "python3.11")
+            for deb in redis:
+                writer.package(deb, rename=_programs_and_libraries)
 
         def fill_agent(writer: LayerWriter) -> None:
             for file in sorted(folder.glob("*.py")):
                 writer.file(f"opt/backup/agent/{file.name}", file)
 
-        key = key_of("backup-tools-1", *(deb.name for deb in (*debs, restic, rclone)))
+        chosen = (*debs, restic, rclone, *redis)
+        key = key_of("backup-tools-2", *(deb.name for deb in chosen))
         tools = self.store.layer(key, fill_tools)
         agent = self.store.layer(key_of("backup-agent-1", folder), fill_agent)
         config = ImageConfig(
@@ -212,7 +216,8 @@ class Infrastructure:
             },
             ports=(9187,),
             labels=_labels(
-                f"PostgreSQL 16.15, clients of 16.2, Debian's {restic.stem}, {rclone.stem}"
+                f"PostgreSQL 16.15, clients of 16.2, Debian's {restic.stem}, {rclone.stem} and "
+                f"{redis[0].stem}"
             ),
         )
         return self._image(config, self._postgres, tools, agent)

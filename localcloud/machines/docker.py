@@ -32,6 +32,7 @@ from localcloud.registry.authority import Authority
 # All volumes lie in one Docker volume that every server mounts: Docker cannot add a mount to a
 # running container, and a volume must be attachable to one.
 SHELF = "manacore-volumes"
+_SHELF_LABEL = "manacore.shelf"
 SHELF_PATH = "/var/lib/machine-volumes"
 # For servers without a public address: a container needs a network to be put on others later.
 ISOLATED_NETWORK = "manacore-isolated"
@@ -206,8 +207,10 @@ class DockerMachines:
 
     def clear(self) -> None:
         """Remove all servers, their networks and volumes, found by name and label alone."""
-        for container in _listed("container", "--all", "--filter", "label=manacore.server"):
-            remove("container", container, ("--force", "--volumes"))
+        # Of a script on the shelf one is left when its caller was killed before it began.
+        for label in ("manacore.server", _SHELF_LABEL):
+            for container in _listed("container", "--all", "--filter", f"label={label}"):
+                remove("container", container, ("--force", "--volumes"))
         for volume in _listed("volume"):
             if volume == SHELF or volume.startswith("manacore-server-"):
                 remove("volume", volume)
@@ -231,8 +234,8 @@ class DockerMachines:
         """Run a shell script in the folder of all volumes."""
         image = server_image().ensure(self.home, self.say)
         docker(
-            "run", "--rm", "--label", LABEL, "--network", "none", "--entrypoint", "/bin/sh",
-            "--volume", f"{SHELF}:/shelf", "--workdir", "/shelf", image,
+            "run", "--rm", "--label", LABEL, "--label", _SHELF_LABEL, "--network", "none",
+            "--entrypoint", "/bin/sh", "--volume", f"{SHELF}:/shelf", "--workdir", "/shelf", image,
             "-euc", script, "sh", *map(str, arguments),
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,21 @@ from typing import Any
 
 from ops.failures import OpsError
 
+_PATIENCE_SECONDS = 120
 # Names of ours: nothing in them means anything to a shell.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+# Docker goes on with a create whose caller is gone, and shows the container when it is made; its
+# name is taken from the beginning. So one is created: where that succeeds, nothing is under way.
+_CLEAR = """\
+for _ in $(seq 100); do
+  refusal=$(docker create --name {name} {image} 2>&1 >/dev/null) && break
+  docker rm --force {name}
+  case $refusal in *"already in use"*) sleep 0.5 ;; *) exit ;; esac
+done
+docker rm --force {name}
+"""
 
 
 @dataclass(frozen=True)
@@ -26,19 +40,20 @@ class Docker:
     resources: Sequence[Mapping[str, Any]]
 
     def container(self, inputs: Mapping[str, Any]) -> None:
-        """Remove the container that a killed create left."""
-        self._everywhere("docker rm --force", inputs)
+        """Remove the container that a killed create left, or is about to leave."""
+        image = shlex.quote(str(inputs.get("image", "")))
+        self._everywhere(_CLEAR, inputs, image=image)
 
     def network(self, inputs: Mapping[str, Any]) -> None:
         """Remove the network that a killed create left; nothing is on it yet."""
-        self._everywhere("docker network rm", inputs)
+        self._everywhere("docker network rm {name}", inputs)
 
-    def _everywhere(self, command: str, inputs: Mapping[str, Any]) -> None:
+    def _everywhere(self, command: str, inputs: Mapping[str, Any], **words: str) -> None:
         name = str(inputs.get("name", ""))
         if not _NAME.fullmatch(name):
             return
         for host in self._hosts():
-            _run([*host, f"{command} {name}"])
+            _run([*host, command.format(name=name, **words)])
 
     def _hosts(self) -> list[list[str]]:
         """The ssh command of every Docker provider."""
@@ -64,7 +79,7 @@ def _run(command: list[str]) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=60,
+            timeout=_PATIENCE_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as error:

@@ -65,6 +65,7 @@ def release(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
         tags = changes.requested(services or [], listed)
         with opened(stack, local=local, what="a release") as site:
             change = changes.pinned(site.ledger, site.order, tags, site.digests)
+            site.verify(change.images.values())
             if trial:
                 _refuse_closed(change)
             options = Options(watch=watch, probe=probe, migrate=migrate, canary=trial)

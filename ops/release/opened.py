@@ -9,6 +9,7 @@ from localcloud.home import Home
 from ops import converge, lock
 from ops.release import recovery
 from ops.release.site import Site
+from ops.state.keeping import keep_or_warn
 from ops.target import Target
 
 
@@ -30,3 +31,4 @@ def opened(stack: str, *, local: bool, what: str) -> Generator[Site]:
             with suppress(OSError):
                 recovery.mend(stack)
             raise
+        keep_or_warn(site.stack, target)

@@ -108,6 +108,16 @@ class Server:
         limits = {name: int(limit) // (1024 * 1024) for name, _, limit in named}
         return int(total.split()[1]) // 1024, limits
 
+    def disks(self) -> str:
+        """The file systems as `df` tells them: bytes, free ones, inodes, free ones, and where.
+
+        Raises `OpsError`.
+        """
+        # By root: else those under Docker's folders are not told.
+        # One that cannot be told makes exit code 1, and the others are told.
+        asked = "sudo df --block-size=1 --output=size,avail,itotal,iavail,target"
+        return self._run(f"{asked} || test $? = 1")
+
     def images(self) -> list[dict[str, Any]]:
         """All images of the server, as Docker describes them."""
         told = self._run(
@@ -134,16 +144,22 @@ class Server:
         lines = [self._json(line) for line in told.splitlines()]
         return {line["container"]: _safe(line["failed"]) for line in lines if line["failed"]}
 
-    def run(self, container: str, command: Sequence[str]) -> str:
+    def run(self, container: str, command: Sequence[str], stdin: str = "") -> str:
         """Run a command in a container; raises `OpsError` with the end of what it printed."""
-        return self._run(shlex.join(["docker", "exec", container, *command]), seconds=1800)
+        return self._run(_inside(container, command, stdin), stdin, seconds=1800)
 
-    def answer(self, container: str, command: Sequence[str], seconds: float) -> tuple[Any, bool]:
+    def script(self, text: str, arguments: Sequence[str], *, seconds: float) -> str:
+        """What a bash script prints on the server; raises `OpsError` when it fails."""
+        return self._run(shlex.join(["bash", "-s", "--", *arguments]), text, seconds)
+
+    def answer(
+        self, container: str, command: Sequence[str], seconds: float, stdin: str = ""
+    ) -> tuple[Any, bool]:
         """What a command in a container answers in JSON, and whether it found all well.
 
         Its exit code 1 says that it did not. Raises `OpsError` when there is no answer.
         """
-        done = self._ask(shlex.join(["docker", "exec", container, *command]), seconds=seconds)
+        done = self._ask(_inside(container, command, stdin), stdin, seconds)
         if done.returncode not in (0, 1) or not done.stdout.strip():
             raise self._refused(done)
         return self._json(done.stdout), done.returncode == 0
@@ -187,6 +203,10 @@ class Server:
         if done.returncode == _UNREACHABLE:
             return OpsError(f"{self._address} cannot be reached by ssh.", said)
         return OpsError(f"{self._address} refused: exit code {done.returncode}", said)
+
+
+def _inside(container: str, command: Sequence[str], stdin: str) -> str:
+    return shlex.join(["docker", "exec", *(["-i"] if stdin else []), container, *command])
 
 
 def _safe(told: str) -> str:

@@ -16,11 +16,12 @@ from localcloud.registry.authority import Authority
 from localcloud.registry.registry import PUSH_ADDRESS
 from ops import session
 from ops.failures import OpsError
+from ops.release import disk, recovery
 from ops.release import ledger as ledgers
-from ops.release import recovery
 from ops.release.digests import Login, Registries
 from ops.release.probes.target import Target as Probed
 from ops.release.server import Server, Smoke
+from ops.release.signatures import Signatures
 from ops.session import Session
 from ops.target import Target
 from stacks.ledger import Ledger, Slot
@@ -57,13 +58,21 @@ class Site:
         return [service.name for service in self.catalog.start_order() if service.slots]
 
     def apply(self, ledger: Ledger, what: str) -> None:
-        """Write the ledger, and make the stack what it says; raises `OpsError`."""
+        """Write the ledger, and make the stack what it says.
+
+        Raises `OpsError`, with the servers' figures when one of their disks is full.
+        """
         file = recovery.ledger_file(self.target.stack)
         try:
             ledgers.write(file, ledger)
         except OSError as error:
             raise OpsError(f"{file} cannot be written: {error}") from error
-        self.session.up(self.stack, what)
+        try:
+            self.session.up(self.stack, what)
+        except OpsError as error:
+            if disk.is_full(error):
+                raise disk.explained(error, self.servers, self.target.stack) from error
+            raise
 
     def digests(self, references: Iterable[str]) -> Mapping[str, str]:
         """The digests of images, from their registries.
@@ -78,6 +87,12 @@ class Site:
         with httpx.Client(verify=context, timeout=20) as client:
             urls = dict.fromkeys(hosts, f"https://{PUSH_ADDRESS}")
             return Registries(client=client, base_urls=urls).digests(references)
+
+    def verify(self, images: Iterable[str]) -> None:
+        """Check the signatures of images where the stack has a key for them; raises `OpsError`."""
+        key = self.stack.get_all_config().get("manacore:image_key")
+        if key and key.value:
+            Signatures(key=key.value, logins=self._logins()).verify(images)
 
     def _logins(self) -> dict[str, Login]:
         """The logins of private registries, from the stack's configuration."""

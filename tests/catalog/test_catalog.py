@@ -75,6 +75,15 @@ def test_the_backups_secrets_are_no_concern_of_the_apps() -> None:
     assert private < set(load_catalog().secret_names), "a stack without them is refused"
 
 
+def test_what_is_backed_up_as_a_folder_belongs_to_the_agents_user(tmp_path: Path) -> None:
+    assert set(load_catalog().kept_volumes) == {"edge-data", "wisekeep"}
+    volume = "{path: /data, backup: true, reason: nobody can make it again}"
+    agent = "backup: {kind: backup, owner: team, image: agent, port: 9000}\n"
+    owner = 'one: {kind: loki, owner: team, image: loki, user: "472:0", volumes: {kept: %s}}\n'
+    found = problems(tmp_path, agent + owner % volume)
+    assert any("volumes.kept: is 472:0's, which the backup agent may not read" in p for p in found)
+
+
 def test_browser_callers_are_those_that_get_the_public_url() -> None:
     callers = {s.name for s in load_catalog().browser_callers("chat-backend")}
     assert callers == {"chat-web", "manacore-web"}

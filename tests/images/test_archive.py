@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from components.data.postgres import ARCHIVE_ROLE
+from components.data.postgres import ARCHIVE_ROLE, BACKUP_ROLE, roles
 from tests.images.bench import Bench
 
 # Needs the local cloud's packages and minutes to build them the first time, but no local cloud.
@@ -31,9 +31,10 @@ class ArchiveBench(Bench):
         """Start everything, and archive."""
         self.start()
         self.empty_bucket()
-        role = f'CREATE ROLE "{ARCHIVE_ROLE}" LOGIN REPLICATION'
+        made = roles({"chat": "one", BACKUP_ROLE: "two", ARCHIVE_ROLE: "three"})
+        self.sql(made, "postgres")
         ledger = "CREATE TABLE ledger (n bigserial, at timestamptz DEFAULT clock_timestamp())"
-        self.sql(f"{role}; {ledger}")
+        self.sql(ledger)
         self.archive()
 
     def archive(self) -> None:
@@ -76,7 +77,7 @@ class ArchiveBench(Bench):
     def back(self, moment: datetime | str, name: str) -> dict[str, Any]:
         """A copy of the database as at a moment."""
         to = moment if isinstance(moment, str) else moment.isoformat()
-        code, told = self.agent("restore", "chat", "--to", to, "--beside", name)
+        code, told = self.agent("restore", "postgres/chat", "--to", to, "--beside", name)
         assert code == 0, told
         return told
 
@@ -106,8 +107,9 @@ def bench() -> Generator[ArchiveBench]:
     with tempfile.TemporaryDirectory(prefix="manacore-archive-") as folder:
         found = ArchiveBench(
             Path(folder),
-            options=[f"archive_timeout={SWITCH_SECONDS}", "max_slot_wal_keep_size=320MB"],
-            more={"archive_user": ARCHIVE_ROLE, "beat_seconds": 1},
+            options=["max_slot_wal_keep_size=320MB"],
+            kinds=frozenset({"postgres"}),
+            more={"archive_user": ARCHIVE_ROLE, "beat_seconds": SWITCH_SECONDS},
         )
         try:
             found.begin()
@@ -137,7 +139,7 @@ def test_a_time_that_the_archive_does_not_reach_is_refused(bench: ArchiveBench) 
         (datetime.now(UTC) + timedelta(hours=1), "the archive ends before"),
         (datetime.now(UTC) - timedelta(days=1), "no base backup ended before"),
     ):
-        code, told = bench.agent("restore", "chat", "--to", moment.isoformat())
+        code, told = bench.agent("restore", "postgres/chat", "--to", moment.isoformat())
         assert code == 1
         assert said in told["error"]
     assert not list((bench.root / "work").glob("restore-*")), "nothing is left"
@@ -157,7 +159,7 @@ def test_another_key_reads_nothing_and_adds_nothing(bench: ArchiveBench) -> None
     try:
         bench.wait(lambda: "encrypted with another key" in bench.state["problem"])
         assert "encrypted with another key" in json.dumps(bench.agent("base"))
-        code, told = bench.agent("restore", "chat", "--to", "latest")
+        code, told = bench.agent("restore", "postgres/chat", "--to", "latest")
         assert (code, "another key" in told["error"]) == (1, True), told
         assert bench.objects("archive") == before
     finally:

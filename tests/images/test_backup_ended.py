@@ -117,7 +117,7 @@ def test_a_program_that_works_ends_with_the_agent(
     run = Journal.read(str(work), datetime.now(UTC)).run
     assert run
     assert not run.done, "it is tried again"
-    assert not (work / "chat").exists(), "no dump is left"
+    assert not list(work.glob("dumps/*/*")), "no dump is left"
     with alone(str(work), "verify"):
         pass
 
@@ -131,4 +131,4 @@ def test_a_psql_that_ends_early_is_this_databases_failure_alone(
     psql.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     with pytest.raises(AgentError, match="psql ended"):
-        Postgres(host="postgres", port=5432, user="backup").dump("chat", tmp_path)
+        Postgres(host="postgres", port=5432, user="backup").dump("chat", tmp_path, "")

@@ -33,14 +33,14 @@ class RoleBench(Bench):
         session = ["-U", "chat", "-d", "chat", "-c", "SELECT pg_sleep(600)"]
         self._start("psql", *self.psql_options, *session)
         sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-        self._until(lambda: self.sql(sleeping) == "1")
+        self.until(lambda: self.sql(sleeping) == "1")
 
 
 @pytest.fixture(scope="module")
 def bench() -> Generator[RoleBench]:
     """A database as the program makes it, with rows of its owner."""
     with tempfile.TemporaryDirectory(prefix="manacore-backup-") as folder:
-        found = RoleBench(Path(folder))
+        found = RoleBench(Path(folder), kinds=frozenset({"postgres"}))
         try:
             found.start()
             found.empty_bucket()
@@ -65,7 +65,7 @@ def test_what_the_role_backed_up_it_brings_back_in_its_owners_name(bench: RoleBe
     bench.sql("SET ROLE chat; DELETE FROM messages; DELETE FROM ids")
     bench.connect()
 
-    code, told = bench.agent("restore", "chat")
+    code, told = bench.agent("restore", "postgres/chat")
 
     assert code == 0, told
     assert bench.as_owner("SELECT count(*) FROM messages") == "1000"

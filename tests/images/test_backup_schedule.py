@@ -26,6 +26,7 @@ from images.backup.agent.serve import Job, Scheduler
 from images.backup.agent.settings import Settings
 from images.backup.agent.verify import Proof
 
+CHAT = "postgres/chat"
 START = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)  # a Wednesday
 DAILY, WEEKLY = Slot.read("02:00"), Slot.read("Sun 04:00")
 ROOT = Path(__file__).parents[2]
@@ -257,8 +258,8 @@ def results(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[Result] | Age
     return decide
 
 
-def made(database: str, **more: object) -> Result:
-    return Result(database=database, **{"snapshot": "1a2b", "rows": 7, "size": 99, **more})  # type: ignore[arg-type]
+def made(name: str, **more: object) -> Result:
+    return Result(source=name, **{"snapshot": "1a2b", "counted": 7, "size": 99, **more})  # type: ignore[arg-type]
 
 
 def figures(world: World) -> dict[str, float]:
@@ -269,7 +270,7 @@ def figures(world: World) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
-GOOD = 'manacore_backup_last_success_timestamp_seconds{database="chat"}'
+GOOD = 'manacore_backup_last_success_timestamp_seconds{source="postgres/chat"}'
 
 
 def test_before_the_first_backup_the_metrics_claim_nothing(world: World) -> None:
@@ -282,21 +283,21 @@ def test_before_the_first_backup_the_metrics_claim_nothing(world: World) -> None
 def test_a_backup_is_in_the_metrics(
     world: World, results: Callable[[Sequence[Result] | AgentError], None]
 ) -> None:
-    results([made("chat", seconds=1.5), made("uload")])
+    results([made(CHAT, seconds=1.5), made("postgres/uload")])
     tasks.run(world.settings, START)
     found = figures(world)
     assert found["manacore_backup_ok"] == 1
     assert found[GOOD] == pytest.approx(START.timestamp(), abs=60)
-    assert found['manacore_backup_bytes{database="chat"}'] == 99
-    assert found['manacore_backup_duration_seconds{database="chat"}'] == 1.5
-    assert found['manacore_backup_suspect{database="chat"}'] == 0
+    assert found['manacore_backup_bytes{source="postgres/chat"}'] == 99
+    assert found['manacore_backup_duration_seconds{source="postgres/chat"}'] == 1.5
+    assert found['manacore_backup_suspect{source="postgres/chat"}'] == 0
 
 
 @pytest.mark.parametrize(
     ("second", "ok", "suspect", "stored"),
     [
-        ([made("chat", problem="suspect: empty"), made("uload")], 1, 1, 1),
-        ([Result(database="chat", problem="pg_dump failed"), made("uload")], 0, 0, 0),
+        ([made(CHAT, problem="suspect: empty"), made("postgres/uload")], 1, 1, 1),
+        ([Result(source=CHAT, problem="pg_dump failed"), made("postgres/uload")], 0, 0, 0),
         (AgentError("the bucket cannot be reached"), 0, 0, 1),
     ],
 )
@@ -308,7 +309,7 @@ def test_a_backup_that_is_not_good_keeps_the_time_of_the_last_good_one(
     suspect: int,
     stored: int,
 ) -> None:
-    results([made("chat"), made("uload")])
+    results([made(CHAT), made("postgres/uload")])
     tasks.run(world.settings, START)
     good = figures(world)[GOOD]
     results(second)
@@ -318,15 +319,15 @@ def test_a_backup_that_is_not_good_keeps_the_time_of_the_last_good_one(
         assert error is second
     found = figures(world)
     assert found["manacore_backup_ok"] == ok
-    assert found['manacore_backup_suspect{database="chat"}'] == suspect
-    assert found['manacore_backup_stored{database="chat"}'] == stored
+    assert found['manacore_backup_suspect{source="postgres/chat"}'] == suspect
+    assert found['manacore_backup_stored{source="postgres/chat"}'] == stored
     assert found[GOOD] == good
 
 
 def test_a_proof_that_does_not_hold_is_in_the_metrics_and_proves_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proofs = [Proof(database="chat", age_hours=2), Proof(database="uload", age_hours=2)]
+    proofs = [Proof(source=CHAT, age_hours=2), Proof(source="postgres/uload", age_hours=2)]
 
     def verify(*_: object) -> list[Proof]:
         return proofs
@@ -335,13 +336,13 @@ def test_a_proof_that_does_not_hold_is_in_the_metrics_and_proves_nothing(
     tasks.prove(world.settings, START)
     proven = "manacore_verify_last_success_timestamp_seconds"
     first = figures(world)
-    assert first['manacore_verify_ok{database="chat"}'] == 1
-    assert first['manacore_verify_backup_age_seconds{database="chat"}'] == 7200
+    assert first['manacore_verify_ok{source="postgres/chat"}'] == 1
+    assert first['manacore_verify_backup_age_seconds{source="postgres/chat"}'] == 7200
 
-    proofs[1] = Proof(database="uload", problems=["table t is missing"])
+    proofs[1] = Proof(source="postgres/uload", problems=["table t is missing"])
     tasks.prove(world.settings, START + timedelta(days=7))
     second = figures(world)
-    assert second['manacore_verify_ok{database="uload"}'] == 0
+    assert second['manacore_verify_ok{source="postgres/uload"}'] == 0
     assert second[proven] == first[proven]
     assert second["manacore_verify_done"] == 1, "it need not be done again by the hour"
 
@@ -379,7 +380,10 @@ def test_the_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
         run=attempt(START),
         verify=attempt(START, done=False),
         proven=START,
-        backups={"chat": journal.Backup(good=START, stored=True, rows=3), "new": journal.Backup()},
+        backups={
+            "chat": journal.Backup(good=START, stored=True, counted=3),
+            "new": journal.Backup(),
+        },
         proofs={"chat": journal.Proof(held=True, age_hours=1.5)},
     )
     wrote.write(str(tmp_path))
@@ -388,7 +392,7 @@ def test_the_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_start_removes_what_a_kill_left_and_nothing_else(world: World) -> None:
-    for name in ("verify-a1", "fetch-b2", "restore-c3", "chat", "other"):
+    for name in ("verify-a1", "fetch-b2", "restore-c3", "dumps", "other"):
         (world.work / name).mkdir()
     sweep(world.settings)
     assert [file.name for file in world.work.iterdir()] == ["other"]

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.local, pytest.mark.full]
 
 STAGING = Platform()
 AUTH = "mana-core-auth"
+CHAT = "postgres/chat"
 WORK = "/mnt/data/backup-work"
 JOURNAL = f"{WORK}/journal.json"
 Remote = Callable[[str], str]
@@ -108,15 +109,17 @@ def asked_until(ended: Callable[[], bool]) -> list[int]:
 
 
 def test_a_lost_row_comes_back_while_services_run(chat: Chat) -> None:
-    made = {one["database"]: one for one in backup("run")}
-    assert set(made) == set(load_catalog().databases)
-    assert made["chat"]["rows"] > 0
-    identity = made["chat"]["snapshot"]
+    made = {one["source"]: one for one in backup("run")}
+    folders = {f"folder/{name}" for name in load_catalog().kept_volumes}
+    databases = {f"postgres/{name}" for name in load_catalog().databases}
+    assert set(made) == databases | folders | {"roles", "redis"}
+    assert made[CHAT]["counted"] > 0
+    identity = made[CHAT]["snapshot"]
     listed = next(one for one in backup("list") if one["id"].startswith(identity[:8]))
-    assert "database:chat" in listed["tags"]
-    proven = {one["database"]: one for one in backup("verify")}
+    assert listed["source"] == CHAT
+    proven = {one["source"]: one for one in backup("verify")}
     assert set(proven) == set(made)
-    assert proven["chat"]["rows"] == made["chat"]["rows"]
+    assert proven[CHAT]["counted"] == made[CHAT]["counted"]
 
     chat.delete()
     assert chat.rows() == 0
@@ -146,6 +149,39 @@ def test_a_copy_beside_it_leaves_the_database_alone(chat: Chat) -> None:
     assert "chat_look" in STAGING.refused("restore", "chat", "--beside", "chat_look")
 
 
+def test_lost_sessions_come_back_by_a_user_that_could_not_read_them(remote: Remote) -> None:
+    client = "docker exec redis sh -c 'REDISCLI_AUTH=$(cat /run/secrets/REDIS_PASSWORD) redis-cli "
+    mark = f"session:{uuid.uuid4()}"
+    remote(f"{client} SET {mark} kept EX 3600'")
+    backup("run")
+    remote(f"{client} FLUSHALL'")
+    assert STAGING.manacore("restore", "redis", "--yes", "--no-backup")["restored"] == "redis"
+    assert remote(f"{client} GET {mark}'").strip() == "kept"
+    assert 0 < int(remote(f"{client} TTL {mark}'")) <= 3600
+    remote(f"{client} DEL {mark}'")
+
+
+def test_a_folder_comes_back_while_services_without_it_run(remote: Remote) -> None:
+    folder = "/mnt/data/wisekeep"
+    owner = "-o 1001 -g 1001"
+    remote(f"echo kept >/tmp/talk && sudo install {owner} -D /tmp/talk {folder}/transcripts/talk")
+    backup("run")
+    remote(f"sudo rm -r {folder}/transcripts")
+    with ThreadPoolExecutor(1) as pool:
+        restoring = pool.submit(STAGING.manacore, "restore", "wisekeep", "--yes", "--no-backup")
+        answers = asked_until(restoring.done)
+        done = restoring.result()
+    assert set(answers) == {200}, "services without the folder go on meanwhile"
+    assert remote(f"sudo stat -c %u {folder}/transcripts/talk").strip() == "1001"
+    live = remote("docker ps --filter name=^wisekeep-backend --format '{{.Names}}'").split()
+    seen = [remote(f"docker exec {name} cat /data/transcripts/talk").strip() for name in live]
+    assert seen == ["kept"] * len(live) != []
+    assert remote("docker exec backup cat /mnt/folders/wisekeep/transcripts/talk") == "kept\n"
+    assert STAGING.manacore("up")["healthy"] == 39
+    assert STAGING.preview() == {}
+    remote(f"sudo rm -r {folder}/transcripts/talk {done['kept']}")
+
+
 def test_what_there_is_no_backup_of_is_refused(remote: Remote) -> None:
     assert remote("docker ps --quiet --filter name=^backup$")
     assert "no backup of nothing" in STAGING.refused("restore", "nothing", "--yes")
@@ -173,17 +209,20 @@ def test_a_backup_that_was_missed_is_made_once_the_agent_runs_again(remote: Remo
 
 
 def test_a_backup_that_was_killed_is_no_obstacle_to_the_next(remote: Remote) -> None:
+    dump = f"{WORK}/dumps/postgres/manadeck"
     with ThreadPoolExecutor(1) as pool:
         killed = pool.submit(STAGING.attempt, "backup", "run")
         # The third of six is on its way: its folder is there only meanwhile.
         remote(
-            f"timeout 50 sh -c 'until sudo test -d {WORK}/manadeck; do sleep 0.02; done'"
+            f"timeout 50 sh -c 'until sudo test -d {dump}; do sleep 0.02; done'"
             " && docker kill backup && docker start backup"
         )
         assert killed.result().returncode == 1
         assert "Traceback" not in killed.result().stderr
-    left = remote(f"sudo ls {WORK}").split()
-    assert "manadeck" not in left, "the start removes the dump that was left"
+    left = remote(f"sudo find {WORK}").split()
+    assert not [path for path in left if "manadeck" in path], (
+        "the start removes the dump that was left"
+    )
     assert {one["problem"] for one in backup("run")} == {""}
 
 
@@ -193,9 +232,10 @@ def test_no_credential_shows_while_a_backup_runs(remote: Remote) -> None:
     secrets = {
         texts["REPOSITORY_PASSWORD"].strip(),
         texts["pgpass"].strip().rpartition(":")[2],
+        texts["redis"].strip(),
         *(line.rpartition(" = ")[2] for line in texts["credentials"].splitlines() if "=" in line),
     }
-    assert len(secrets) == 4
+    assert len(secrets) == 5
     assert all(len(secret) > 15 for secret in secrets)
 
     seen: list[str] = []

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 
-from bench import load
-from catalog import load_catalog
+from bench import edits
+from bench.callers import Door
+from bench.edges import renewed
+from bench.edits import ALWAYS_RENEWED, ANOTHER_IMAGE, ANOTHER_TIMING, CADDY
 from localcloud.processes import wait_until
-from ops.release.prober import Prober
-from ops.release.probes.pace import Pace
-from ops.release.probes.target import Target
 from tests.local.platform import PATIENCE, Platform, get, hetzner
-from tests.local.releases import BACKEND, WEB
+from tests.local.releases import WEB
+from tests.local.unharmed import unharmed
 
 pytestmark = [pytest.mark.local, pytest.mark.full]
 
 EDGES = "docker ps --all --filter label=manacore.edge --format '{{.Names}} {{.State}}'"
-CADDY = "2.11.7"
 
 
 def edges(platform: Platform) -> list[str]:
@@ -30,73 +26,14 @@ def edges(platform: Platform) -> list[str]:
     return platform.remote(EDGES).splitlines()
 
 
-def edit(platform: Platform, file: str, old: str, new: str) -> None:
-    """Replace a text in the platform's tree."""
-    place: Path = platform.root / file
-    text = place.read_text()
-    assert old in text, f"{file} has no {old!r}"
-    place.write_text(text.replace(old, new))
-
-
-def reset(platform: Platform, *files: str) -> None:
-    """Take edits back."""
-    for file in files:
-        (platform.root / file).write_text((Path(__file__).parents[2] / file).read_text())
-
-
-@contextmanager
-def unharmed(platform: Platform) -> Generator[None]:
-    """Callers of every kind, at 200 requests a second, of which none may be lost."""
-    outputs = platform.outputs()
-    address = outputs["servers"]["main"]["ipv4"]
-    hosts = {name: url.removeprefix("https://") for name, url in outputs["urls"].items()}
-    catalog = load_catalog()
-    probed = [WEB, BACKEND, "wisekeep-backend"]
-    targets = [
-        Target(
-            host=hosts[name],
-            address=address,
-            path=catalog[name].health,
-            verify=False,
-            websocket=catalog[name].websockets,
-            websocket_path="/ws",
-        )
-        for name in probed
-    ]
-    pace = Pace(new_connections_per_second=5, keep_alive_per_second=10, upload_seconds=30)
-    with ExitStack() as stack:
-        kept = stack.enter_context(load.load(address, hosts[WEB], "/version", per_second=100))
-        streams = stack.enter_context(
-            load.load(address, hosts[BACKEND], "/version", per_second=100, version="--npn-list=h2")
-        )
-        prober = stack.enter_context(Prober(targets, pace))
-        assert prober.wait_for_each_host(5)
-        yield
-        # Uploads that began during the change end after it.
-        assert prober.wait_for_each_host(5)
-    for counted in (kept, streams):
-        assert counted.lost == 0, counted.told
-        assert counted.answered > 500
-    seen = prober.report()
-    assert not seen.broken
-    assert seen.failed == 0, seen.model_dump_json(indent=1)
-    assert all(counts.sent > 0 for counts in seen.kinds.values()), seen.kinds
-
-
 def test_another_configuration_and_another_image_lose_no_request(platform: Platform) -> None:
     (first,) = edges(platform)
-    timing, images, catalog = (
-        "components/edge/proxy.py",
-        "localcloud/images/infrastructure.py",
-        "catalog/services/support.yaml",
-    )
     with unharmed(platform):
-        edit(platform, timing, "retry: int = 10", "retry: int = 11")
+        edits.make(platform.root, *ANOTHER_TIMING)
         platform.up()
         (second,) = edges(platform)
         assert second != first
-        edit(platform, images, CADDY, f"{CADDY}-again")
-        edit(platform, catalog, f"caddy:{CADDY}", f"caddy:{CADDY}-again")
+        edits.make(platform.root, *ANOTHER_IMAGE)
         platform.up()
         (third,) = edges(platform)
         assert third != second
@@ -106,25 +43,33 @@ def test_another_configuration_and_another_image_lose_no_request(platform: Platf
     assert f"caddy:{CADDY}-again" in platform.remote(
         f"docker image inspect --format '{{{{.RepoTags}}}}' {image.strip()}"
     )
-    reset(platform, timing, images, catalog)
+    edits.take_back(platform.root, *ANOTHER_TIMING, *ANOTHER_IMAGE)
     with unharmed(platform):
         platform.up()
     assert edges(platform) == [first]
+
+
+def test_certificates_are_renewed_without_a_lost_request(platform: Platform) -> None:
+    edits.make(platform.root, *ALWAYS_RENEWED)
+    platform.up()
+    with unharmed(platform):
+        renewed(Door.of(platform.outputs()))
+    edits.take_back(platform.root, *ALWAYS_RENEWED)
+    platform.up()
 
 
 def test_killed_between_the_new_edge_and_the_end_of_the_old_one_the_next_up_converges(
     platform: Platform,
 ) -> None:
     (first,) = edges(platform)
-    timing = "components/edge/proxy.py"
-    edit(platform, timing, "retry: int = 10", "retry: int = 12")
+    edits.make(platform.root, *ANOTHER_TIMING)
     with unharmed(platform):
         assert platform.killed_when(lambda: len(edges(platform)) == 2, "up")
         platform.up()
     (second,) = edges(platform)
     assert second != first
     assert platform.preview() == {}
-    reset(platform, timing)
+    edits.take_back(platform.root, *ANOTHER_TIMING)
     platform.up()
     assert edges(platform) == [first]
 

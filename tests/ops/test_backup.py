@@ -14,9 +14,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ops import session
-from ops.agent import Agent
+from ops.agent import Agent, Snapshot
 from ops.cli import app
 from ops.failures import OpsError
+from ops.placing import place
 from ops.release.server import Server
 from ops.target import Target
 
@@ -24,16 +25,21 @@ NOW = datetime.now(UTC)
 OLD, GOOD, SUSPECT = "aaaa1111", "bbbb2222", "cccc3333"
 
 
-def snapshot(identity: str, days: float, *tags: str, database: str = "chat") -> dict[str, Any]:
+def snapshot(
+    identity: str, days: float, *tags: str, source: str = "postgres/chat"
+) -> dict[str, Any]:
     when = (NOW - timedelta(days=days)).isoformat()
-    return {"id": identity, "time": when, "tags": [f"database:{database}", *tags]}
+    return {
+        "id": identity, "time": when, "tags": [f"source:{source}", *tags], "source": source,
+        "keep_days": 31,
+    }  # fmt: skip
 
 
 def backed_up(problem: str = "", identity: str = "dddd4444") -> dict[str, Any]:
     return {
-        "database": "chat",
+        "source": "postgres/chat",
         "snapshot": identity,
-        "rows": 7,
+        "counted": 7,
         "size": 900,
         "problem": problem,
     }
@@ -46,11 +52,11 @@ class Remote:
     answers: dict[str, tuple[Any, bool]]
     asked: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
 
-    def answer(self, container: str, command: list[str], seconds: float) -> tuple[Any, bool]:
+    def answer(
+        self, container: str, command: list[str], seconds: float, stdin: str
+    ) -> tuple[Any, bool]:
         """As a server's container does."""
         assert container == "backup"
-        if command[0] == "cat":
-            return {"keep_days": 31}, True
         assert command[:3] == ["python3", "-m", "agent"]
         self.asked.append(tuple(command[3:]))
         return self.answers[command[3]]
@@ -71,9 +77,11 @@ def remote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Remote:
                 True,
             ),
             "run": ([backed_up()], True),
-            "verify": ([{"database": "chat", "snapshot": GOOD, "age_hours": 2.25, "rows": 7,
-                         "problems": []}], True),
-            "restore": ({"restored": "chat", "kept": "chat_before_20261125"}, True),
+            "verify": ([{"source": "postgres/chat", "snapshot": GOOD, "age_hours": 2.25,
+                         "counted": 7, "problems": []}], True),
+            "restore": (
+                {"restored": "postgres/chat", "kept": "chat_before_20261125"}, True,
+            ),
         }
     )  # fmt: skip
 
@@ -102,7 +110,7 @@ def flat(result: Result) -> str:
 
 @pytest.mark.parametrize(
     ("verb", "said"),
-    [("run", "1 databases"), ("list", "3 backups"), ("verify", "2.2")],
+    [("run", "1 sources"), ("list", "3 backups"), ("verify", "2.2")],
 )
 def test_each_verb_shows_what_the_agent_found(remote: Remote, verb: str, said: str) -> None:
     assert said in flat(invoke("backup", verb))
@@ -119,8 +127,9 @@ def test_what_is_not_well_is_shown_and_ends_with_1(remote: Remote, verb: str) ->
 
 
 def test_a_shrunk_database_is_accepted_by_its_name(remote: Remote) -> None:
-    invoke("backup", "run", "--accept", "chat", "--accept", "uload")
-    assert remote.asked == [("run", "--accept", "chat", "--accept", "uload")]
+    remote.answers["list"][0].append(snapshot("eeee", 1, source="redis"))
+    invoke("backup", "run", "--accept", "chat", "--accept", "redis")
+    assert remote.asked[-1] == ("run", "--accept", "postgres/chat", "--accept", "redis")
     invoke("backup", "list", "--accept", "chat", code=2)
 
 
@@ -138,8 +147,8 @@ def test_a_restore_takes_a_backup_and_brings_back_what_was_the_latest_before_it(
     told = json.loads(invoke("restore", "chat", "--yes", "--json").stdout)
     assert remote.verbs == ["list", "run", "restore"]
     # Neither the suspect one, nor the one that was taken just now.
-    assert remote.asked[-1] == ("restore", "chat", "--snapshot", GOOD)
-    assert (told["restored"], told["kept"]) == ("chat", "chat_before_20261125")
+    assert remote.asked[-1] == ("restore", "postgres/chat", "--snapshot", GOOD)
+    assert (told["restored"], told["kept"]) == ("postgres/chat", "chat_before_20261125")
     assert told["snapshot"] == GOOD
 
 
@@ -157,7 +166,7 @@ def test_anything_else_touches_nothing(remote: Remote, typed: str) -> None:
 
 def test_a_suspect_backup_is_restored_when_it_is_named(remote: Remote) -> None:
     invoke("restore", "chat", "--yes", "--snapshot", SUSPECT[:5])
-    assert remote.asked[-1] == ("restore", "chat", "--snapshot", SUSPECT)
+    assert remote.asked[-1] == ("restore", "postgres/chat", "--snapshot", SUSPECT)
 
 
 def test_beside_it_replaces_nothing_and_asks_nothing(remote: Remote) -> None:
@@ -196,7 +205,7 @@ def test_a_suspect_backup_of_what_is_replaced_does_not_stop_it(remote: Remote) -
     ("arguments", "said"),
     [
         (["chta"], "There is no backup of chta. did you mean chat?"),
-        (["chat", "--snapshot", "ffff"], "0 backups of chat are ffff."),
+        (["chat", "--snapshot", "ffff"], "0 backups of postgres/chat are ffff."),
     ],
 )
 def test_what_there_is_no_backup_of_is_refused(
@@ -211,7 +220,7 @@ def test_a_time_is_asked_of_the_archive_after_a_backup(remote: Remote, to: str) 
     answer = {"restored": "chat", "kept": "chat_before_1", "last": "2026-11-20 02:09:58+00"}
     remote.answers["restore"] = (answer, True)
     result = invoke("restore", "chat", "--to", to, typed="chat\n")
-    assert remote.asked == [("run",), ("restore", "chat", "--to", to)]
+    assert remote.asked == [("run",), ("restore", "postgres/chat", "--to", to)]
     assert f"chat is as it was at {to}." in flat(result)
     assert "ended at 2026-11-20 02:09:58+00" in flat(result)
     told = json.loads(invoke("restore", "chat", "--to", to, "--yes", "--json").stdout)
@@ -307,3 +316,97 @@ def test_a_stack_without_the_agent_says_what_makes_one(monkeypatch: pytest.Monke
     support.append({"kind": "backup", "server": "main", "container": "backup"})
     agent = Agent.of(target)
     assert (agent.server.name, agent.container) == ("main", "backup")
+
+
+def test_a_name_that_two_kinds_have_is_asked_about(remote: Remote) -> None:
+    remote.answers["list"][0].append(snapshot("eeee", 1, source="folder/chat"))
+    said = flat(invoke("restore", "chat", "--yes", code=1))
+    assert "chat can be folder/chat or postgres/chat." in said
+    assert remote.verbs == ["list"]
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A server that is this machine: its folder is mounted in two containers and the agent."""
+    here = tmp_path / "mnt/edge-data"
+    here.mkdir(parents=True)
+    (here / "key.pem").write_text("the present one")
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "key.pem").write_text("the old one")
+    scripts = {
+        "ssh": 'shift 1\nexec sh -c "$*"',
+        "sudo": 'exec "$@"',
+        "docker": f"""echo "$*" >>{tmp_path}/asked
+case "$1" in
+  inspect) case "$*" in *'"/mnt/folders/edge-data"'*) echo {here} ;; esac ;;
+  exec) [ ! -e {tmp_path}/broken ] || {{ echo the dump is not whole >&2; exit 1; }}
+        tar -c -C {old} . ;;
+  ps) echo edge backup ;;
+  stop) [ "$(cat {here}/key.pem)" = 'the present one' ] ;;
+  start) [ ! -e {tmp_path}/broken ] ;;
+esac""",
+    }
+    (tmp_path / "bin").mkdir()
+    for name, text in scripts.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    return tmp_path
+
+
+def placed(beside: str = "") -> dict[str, str]:
+    output = {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": list[str]()}
+    agent = Agent(stack="staging", server=Server("main", output), container="backup")
+    chosen = Snapshot(
+        id=GOOD, time=NOW, tags=(), source="folder/edge-data", keep_days=31
+    )  # fmt: skip
+    return place(agent, chosen, beside)
+
+
+def test_a_folder_takes_its_place_while_who_has_it_mounted_stands_still(server: Path) -> None:
+    kept = Path(placed()["kept"])
+    assert (server / "mnt/edge-data/key.pem").read_text() == "the old one"
+    assert (kept / "key.pem").read_text() == "the present one"
+    assert kept.name.startswith("edge-data_before_2")
+    asked = (server / "asked").read_text().splitlines()
+    export = f"exec backup python3 -m agent export folder/edge-data --snapshot {GOOD}"
+    assert asked[1:] == [
+        export, f"ps --quiet --filter volume={server}/mnt/edge-data", "stop edge backup",
+        "start edge backup",
+    ]  # fmt: skip
+
+
+def test_a_folder_beside_stops_nobody(server: Path) -> None:
+    assert placed("look") == {"restored": "look", "kept": ""}
+    assert (server / "mnt/look/key.pem").read_text() == "the old one"
+    assert (server / "mnt/edge-data/key.pem").read_text() == "the present one"
+    assert "stop" not in (server / "asked").read_text()
+
+
+def test_a_dump_that_is_not_whole_touches_no_folder(server: Path) -> None:
+    (server / "broken").touch()
+    with pytest.raises(OpsError, match="refused") as error:
+        placed()
+    assert "the dump is not whole" in str(error.value)
+    assert [path.name for path in (server / "mnt").iterdir()] == ["edge-data"]
+    assert "stop" not in (server / "asked").read_text()
+
+
+def test_a_folder_is_restored_by_the_server_once_it_was_backed_up(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote.answers["list"][0].append(snapshot("eeee1111", 1, source="folder/edge-data"))
+    result = {**backed_up(), "source": "folder/edge-data"}
+    remote.answers["run"] = ([result], True)
+    scripts: list[list[str]] = []
+
+    def script(text: str, arguments: list[str], *, seconds: float) -> str:
+        scripts.append(arguments)
+        return "/mnt/data/edge-data_before_1\n"
+
+    monkeypatch.setattr(remote, "script", script, raising=False)
+    told = json.loads(invoke("restore", "edge-data", "--yes", "--json").stdout)
+    assert remote.verbs == ["list", "run"]
+    assert told["kept"] == "/mnt/data/edge-data_before_1"
+    assert scripts[0][1:4] == ["folder/edge-data", "eeee1111", "/mnt/folders/edge-data"]

@@ -42,6 +42,17 @@ def test_a_failure_names_the_resource_and_the_providers_message_once() -> None:
     assert progress.failures == ["edge (docker:index/container:Container): name is taken"]
 
 
+def test_a_long_failure_keeps_its_beginning_and_its_reason_at_the_end() -> None:
+    progress = Progress("up")
+    told = f"exit status 1: running 'ssh {'x' * 2000}':\nOSError: No space left on device"
+    said = {"message": told, "color": "", "severity": "error", "urn": URN}
+    progress.take(event(diagnosticEvent=said))
+    (line,) = progress.failures
+    assert line.startswith("edge (docker:index/container:Container): exit status 1: running 'ssh")
+    assert line.endswith("OSError: No space left on device")
+    assert len(line) < 700
+
+
 def test_only_what_changes_is_a_change() -> None:
     progress = Progress("preview")
     summary = {

@@ -182,6 +182,16 @@ def test_every_database_of_the_catalogue_is_backed_up(plan: Plan) -> None:
     assert settings["databases"] == sorted(load_catalog().databases)
 
 
+def test_what_nobody_can_make_again_is_backed_up_and_mounted_for_reading_only(plan: Plan) -> None:
+    settings = json.loads(files(plan[0], "backup-config")["settings.json"])
+    assert set(settings["folders"]) == set(load_catalog().kept_volumes) == {"edge-data", "wisekeep"}
+    mounts = plan[0].one(CONTAINER, "backup-agent").inputs["mounts"]
+    mounted = {mount["target"]: mount for mount in mounts}
+    for name, target in settings["folders"].items():
+        assert mounted[target]["source"].endswith(f"/{name}")
+        assert mounted[target]["readOnly"]
+
+
 def test_prometheus_asks_the_backup_where_it_can_reach_it() -> None:
     def asked(**changes: object) -> bool:
         recorder, _ = planned("production", **changes)

@@ -1,1 +1,1 @@
-"""The backup agent: proven backups of PostgreSQL in a restic repository. Standard library only."""
+"""The backup agent: proven backups in a restic repository. Standard library only."""

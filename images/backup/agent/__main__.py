@@ -1,6 +1,7 @@
-"""`python3 -m agent run|verify|list|restore`: answers in JSON; 1 when something is not well.
+"""`python3 -m agent run|verify|list|restore|keep`: answers in JSON; 1 when something is not well.
 
-`serve` does the first two by a schedule, and archives meanwhile, until it is ended.
+`serve` does the first two by a schedule, and archives meanwhile, until it is ended. `export` writes
+a dump, and what it has to say to standard error.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import Any
 
 from . import tasks
 from .archiver import archive
+from .backup import repositories
+from .kept import keep
 from .process import AgentError, end_when_asked
-from .repository import Repository
 from .serve import serve
 from .settings import Settings
+from .sources import sources
 
 SETTINGS = Path("/etc/backup/settings.json")
 LATEST = "latest"
@@ -36,11 +39,22 @@ def main(arguments: Sequence[str]) -> int:
         if told.verb == "archive":
             end_when_asked()
             archive(settings)
+        if told.verb == "export":
+            return _export(told, settings)
         answer, well = _answer(told, settings, told.now or now)
     except (AgentError, OSError) as error:
         answer, well = {"error": str(error)}, False
     sys.stdout.write(json.dumps(answer, indent=1) + "\n")
     return 0 if well else 1
+
+
+def _export(told: argparse.Namespace, settings: Settings) -> int:
+    try:
+        tasks.hand_out(settings, told.source, told.snapshot, sys.stdout.buffer)
+    except AgentError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
 def _answer(told: argparse.Namespace, settings: Settings, now: datetime) -> tuple[Any, bool]:
@@ -55,16 +69,38 @@ def _answer(told: argparse.Namespace, settings: Settings, now: datetime) -> tupl
         case "base":
             taken = tasks.base(settings, now, patience=settings.wait_seconds)
             return {"base": taken.name, "ended": taken.ended.isoformat()}, True
-        case "restore" if told.to:
-            moment = None if told.to == LATEST else datetime.fromisoformat(told.to)
-            kept, last = tasks.bring_back_to(settings, told.database, moment, told.beside, now)
-            return {"restored": told.beside or told.database, "kept": kept, "last": last}, True
         case "restore":
-            kept = tasks.bring_back(settings, told.database, told.snapshot, told.beside, now)
-            return {"restored": told.beside or told.database, "kept": kept}, True
+            return _restored(told, settings, now), True
+        case "keep":
+            return {"snapshot": keep(settings, sys.stdin.read(), now)}, True
         case _:
-            found = Repository(settings).snapshots()
-            return [{**asdict(one), "time": one.time.isoformat()} for one in found], True
+            return _listed(settings), True
+
+
+def _restored(told: argparse.Namespace, settings: Settings, now: datetime) -> dict[str, str]:
+    restored = told.beside or told.source
+    if not told.to:
+        kept = tasks.bring_back(settings, told.source, told.snapshot, told.beside, now)
+        return {"restored": restored, "kept": kept}
+    moment = None if told.to == LATEST else datetime.fromisoformat(told.to)
+    kept, last = tasks.bring_back_to(settings, told.source, moment, told.beside, now)
+    return {"restored": restored, "kept": kept, "last": last}
+
+
+def _listed(settings: Settings) -> list[dict[str, Any]]:
+    """All snapshots of sources, the oldest first, each with the days for which it is kept."""
+    held = [s for one in repositories(settings).values() for s in one.snapshots()]
+    found = [one for one in held if one.source]
+    days = {source.name: source.terms.keep_days for source in sources(settings)}
+    return [
+        {
+            **asdict(one),
+            "time": one.time.isoformat(),
+            "source": one.source,
+            "keep_days": days.get(one.source, 0),
+        }
+        for one in sorted(found, key=lambda snapshot: snapshot.time)
+    ]
 
 
 def _archiver(settings: Path) -> list[str]:
@@ -76,16 +112,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--settings", type=Path, default=SETTINGS)
     parser.add_argument("--now", type=datetime.fromisoformat, help="another time, for a rehearsal")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    run = verbs.add_parser("run", help="back every database up")
+    run = verbs.add_parser("run", help="back everything up")
     run.add_argument("--accept", action="append", default=[], help="it shrank on purpose")
     verbs.add_parser("verify", help="restore the latest backups and compare them")
     verbs.add_parser("list", help="the snapshots")
     verbs.add_parser("serve", help="back up and verify by the schedule, and answer over HTTP")
     verbs.add_parser("archive", help="archive the server's log, without end")
     verbs.add_parser("base", help="take a base backup, which the log continues")
-    back = verbs.add_parser("restore", help="bring a database back")
-    back.add_argument("database")
-    back.add_argument("--snapshot", default="", help="the beginning of its id")
+    verbs.add_parser("keep", help="store the stack's state, which comes on stdin")
+    back = verbs.add_parser("restore", help="bring a source back")
+    out = verbs.add_parser("export", help="write a source's dump to standard output")
+    for verb in (back, out):
+        verb.add_argument("source", help="as `run` names it")
+        verb.add_argument("--snapshot", default="", help="the beginning of its id")
     back.add_argument("--to", default="", help=f"as at this time, ISO 8601, or `{LATEST}`")
     back.add_argument("--beside", default="", help="under this name, beside the present one")
     return parser

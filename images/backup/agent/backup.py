@@ -1,4 +1,4 @@
-"""A backup: each database dumped, judged beside its last good backup, stored, and retained."""
+"""A backup: each source dumped, judged beside its last good backup, stored, and retained."""
 
 from __future__ import annotations
 
@@ -11,98 +11,96 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from .manifest import Manifest, shrunk
-from .postgres import Postgres
-from .process import AgentError, Programs
-from .repository import SUSPECT, Repository, expired
+from .manifest import Manifest
+from .process import AgentError
+from .repository import Repository, expired
 from .settings import Settings
+from .source import Source
+from .sources import sources
+from .suspicion import shrunk
 
 Purpose = Literal["verify", "fetch", "restore"]
 SCRATCH: tuple[Purpose, ...] = get_args(Purpose)
+DUMPS = "dumps"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What became of one database. `problem` is empty when all is well.
+    """What became of one source. `problem` is empty when all is well.
 
-    Without a `snapshot` nothing was stored. With both it is `suspect`.
+    Without a `snapshot` nothing was stored. With both it is `suspect`. `counted` are rows, keys or
+    bytes of files, `size` the dump's bytes.
     """
 
-    database: str
+    source: str
     snapshot: str = ""
-    rows: int = 0
+    counted: int = 0
     size: int = 0
     seconds: float = 0
     problem: str = ""
 
 
-def server(settings: Settings) -> Postgres:
-    """The server whose databases are backed up."""
-    return Postgres(
-        host=settings.host,
-        port=settings.port,
-        user=settings.user,
-        programs=Programs({"PGPASSFILE": settings.passfile}),
-    )
-
-
 def back_up(settings: Settings, now: datetime, accepted: Sequence[str] = ()) -> list[Result]:
-    """Back up every database; one that fails keeps no other from being stored.
+    """Back up every source; one that fails keeps no other from being stored.
 
-    `accepted` are databases that shrank on purpose. Raises `AgentError` when no backup can be made
+    `accepted` are sources that shrank on purpose. Raises `AgentError` when no backup can be made
     at all: the bucket cannot be reached, the key is wrong, the clock is.
     """
-    repository = Repository(settings)
-    check_clock(repository, settings, now)
-    repository.ensure()
+    check_clock(settings, now)
+    found = repositories(settings)
+    for repository in found.values():
+        repository.ensure()
     results: list[Result] = []
-    for database in settings.databases:
+    for source in sources(settings):
+        repository = found[source.terms.repository]
         try:
-            results.append(_one(settings, repository, database, now, database in accepted))
+            results.append(_one(settings, repository, source, now, source.name in accepted))
         except AgentError as error:
-            results.append(Result(database=database, problem=str(error)))
+            results.append(Result(source=source.name, problem=str(error)))
     return results
 
 
-def check_clock(repository: Repository, settings: Settings, now: datetime) -> None:
+def repositories(settings: Settings) -> dict[str, Repository]:
+    """The repositories that the sources are kept in, by address."""
+    addresses = [settings.repository, *(s.terms.repository for s in sources(settings))]
+    return {address: Repository(settings, address) for address in dict.fromkeys(addresses)}
+
+
+def check_clock(settings: Settings, now: datetime) -> None:
     """Raise `AgentError` when this clock is not the bucket's: ages would mean nothing."""
-    skew = repository.skew(now)
+    skew = Repository(settings, settings.repository).skew(now)
     if skew > settings.skew_seconds:
         raise AgentError(f"the clock is {skew:.0f} s away from the bucket's: correct it first")
 
 
 def _one(
-    settings: Settings, repository: Repository, database: str, now: datetime, accepted: bool
+    settings: Settings, repository: Repository, source: Source, now: datetime, accepted: bool
 ) -> Result:
     begun = time.monotonic()
     # Always the same path: restic compares a snapshot with the one before of the same path.
-    folder = Path(settings.work) / database
+    folder = Path(settings.work) / DUMPS / source.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     try:
-        manifest = server(settings).dump(database, folder)
-        problem = (
-            ""
-            if accepted
-            else shrunk(manifest, _last_good(repository, database), settings.shrink_percent)
-        )
-        tags = [f"database:{database}", *([SUSPECT] if problem else [])]
-        snapshot = repository.store(folder, tags, now)
+        manifest = source.dump(folder)
+        manifest.write(folder)
+        problem = "" if accepted else shrunk(manifest, _last_good(repository, source), source.terms)
+        snapshot = repository.store(folder, source.name, now, suspect=bool(problem))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    repository.forget(expired(repository.snapshots(database), settings.keep_days))
+    repository.forget(expired(repository.snapshots(source.name), source.terms.keep_days))
     return Result(
-        database=database,
+        source=source.name,
         snapshot=snapshot,
-        rows=manifest.total,
+        counted=manifest.total,
         size=manifest.size,
         seconds=round(time.monotonic() - begun, 1),
         problem=problem and f"suspect: {problem}",
     )
 
 
-def _last_good(repository: Repository, database: str) -> Manifest | None:
-    good = [snapshot for snapshot in repository.snapshots(database) if not snapshot.suspect]
+def _last_good(repository: Repository, source: Source) -> Manifest | None:
+    good = [snapshot for snapshot in repository.snapshots(source.name) if not snapshot.suspect]
     return repository.manifest(good[-1]) if good else None
 
 
@@ -117,5 +115,4 @@ def sweep(settings: Settings) -> None:
     for purpose in SCRATCH:
         for left in Path(settings.work).glob(f"{purpose}-*"):
             shutil.rmtree(left, ignore_errors=True)
-    for database in settings.databases:
-        shutil.rmtree(Path(settings.work) / database, ignore_errors=True)
+    shutil.rmtree(Path(settings.work) / DUMPS, ignore_errors=True)

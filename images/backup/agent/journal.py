@@ -17,7 +17,7 @@ FILE = "journal.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """A backup or a proof of all databases. `done`: it could be carried out, whatever it found."""
+    """A backup or a proof of all sources. `done`: it could be carried out, whatever it found."""
 
     started: datetime
     ended: datetime
@@ -26,19 +26,19 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Backup:
-    """The last backup of a database; `good` is when the last one ended that was not suspect."""
+    """The last backup of a source; `good` is when the last one ended that was not suspect."""
 
     good: datetime | None = None
     stored: bool = False
     suspect: bool = False
-    rows: int = 0
+    counted: int = 0
     size: int = 0
     seconds: float = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """The last proof of a database: whether it held, and how old its backup was."""
+    """The last proof of a source: whether it held, and how old its backup was."""
 
     held: bool
     age_hours: float = 0
@@ -102,7 +102,7 @@ class Journal:
         fresh.replace(Path(work) / FILE)
 
     def backed_up(self, attempt: Attempt, backups: Mapping[str, Backup]) -> Journal:
-        """With a backup; a database that was not stored keeps the time of its last good one."""
+        """With a backup; a source that was not stored keeps the time of its last good one."""
         merged = {
             name: one if one.good else replace(one, good=self._good(name))
             for name, one in backups.items()
@@ -110,7 +110,7 @@ class Journal:
         return replace(self, run=attempt, backups={**self.backups, **merged})
 
     def verified(self, attempt: Attempt, proofs: Mapping[str, Proof]) -> Journal:
-        """With a proof; one that could not be carried out changes no database's."""
+        """With a proof; one that could not be carried out changes no source's."""
         held = attempt.done and all(one.held for one in proofs.values())
         return replace(
             self,
@@ -125,8 +125,8 @@ class Journal:
             self, base=attempt, based_at=attempt.ended if attempt.done else self.based_at
         )
 
-    def _good(self, database: str) -> datetime | None:
-        before = self.backups.get(database)
+    def _good(self, source: str) -> datetime | None:
+        before = self.backups.get(source)
         return before.good if before else None
 
 

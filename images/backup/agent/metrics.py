@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from .archived import Archived
@@ -12,28 +12,28 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _Values = Mapping[str, float]
 
 
-def render(journal: Journal, databases: list[str], due: Mapping[str, datetime]) -> str:
-    """All metrics, of the databases that are backed up now; what is not known is left out."""
-    backups = {name: journal.backups[name] for name in databases if name in journal.backups}
-    proofs = {name: journal.proofs[name] for name in databases if name in journal.proofs}
+def render(journal: Journal, sources: Sequence[str], due: Mapping[str, datetime]) -> str:
+    """All metrics, of the sources that are backed up now; what is not known is left out."""
+    backups = {name: journal.backups[name] for name in sources if name in journal.backups}
+    proofs = {name: journal.proofs[name] for name in sources if name in journal.proofs}
     good = {name: one.good.timestamp() for name, one in backups.items() if one.good}
     run, verify = journal.run, journal.verify
     sizes = {name: float(one.size) for name, one in backups.items()}
-    rows = {name: float(one.rows) for name, one in backups.items()}
+    counted = {name: float(one.counted) for name, one in backups.items()}
     parts = [
         _gauge("backup_last_success_timestamp_seconds", "When the last good backup ended.", good),
         _gauge("backup_suspect", "1: the last backup has much less than the one before it.",
                {name: float(one.suspect) for name, one in backups.items()}),
-        _gauge("backup_stored", "1: the last backup of the database is in the bucket.",
+        _gauge("backup_stored", "1: the last backup of the source is in the bucket.",
                {name: float(one.stored) for name, one in backups.items()}),
-        _gauge("backup_rows", "Rows in the last backup.", rows),
+        _gauge("backup_counted", "Rows, keys, or bytes of files in the last backup.", counted),
         _gauge("backup_bytes", "Size of the last dump.", sizes),
         _gauge("backup_duration_seconds", "How long the last backup took.",
                {name: one.seconds for name, one in backups.items()}),
-        _one("backup_ok", "1: the last run stored every database.", run and float(run.done)),
+        _one("backup_ok", "1: the last run stored every source.", run and float(run.done)),
         _one("backup_last_run_timestamp_seconds", "When the last run ended.",
              run and run.ended.timestamp()),
-        _gauge("verify_ok", "1: the database was restored as it was backed up.",
+        _gauge("verify_ok", "1: the source was restored as it was backed up.",
                {name: float(one.held) for name, one in proofs.items()}),
         _gauge("verify_backup_age_seconds", "How old the backup was that was proven.",
                {name: one.age_hours * 3600 for name, one in proofs.items()}),
@@ -76,7 +76,7 @@ def _one(name: str, meaning: str, value: float | None) -> str:
     return "" if value is None else _head(name, meaning) + f"manacore_{name} {value!r}\n"
 
 
-def _gauge(name: str, meaning: str, values: _Values, label: str = "database") -> str:
+def _gauge(name: str, meaning: str, values: _Values, label: str = "source") -> str:
     lines = [f'manacore_{name}{{{label}="{_escaped(key)}"}} {v!r}\n' for key, v in values.items()]
     return _head(name, meaning) + "".join(lines) if lines else ""
 

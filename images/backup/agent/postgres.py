@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from .manifest import DUMP, Manifest, file_digest, schema_digest
+from .manifest import DUMP, Manifest, file_digest
 from .process import AgentError, Programs
 
 _TABLES = """\
@@ -44,8 +45,8 @@ class Postgres:
         """What a query answers, a row a line; raises `AgentError`."""
         return self.programs.run(self._psql(database), stdin=text).strip()
 
-    def dump(self, database: str, folder: Path) -> Manifest:
-        """Dump a database into a folder, with its manifest; raises `AgentError`."""
+    def dump(self, database: str, folder: Path, source: str) -> Manifest:
+        """Dump a database into a folder; its manifest as `source`'s. Raises `AgentError`."""
         file = folder / DUMP
         with self._session(database) as session:
             snapshot = session.ask("SELECT pg_export_snapshot()")[0]
@@ -55,29 +56,31 @@ class Postgres:
             schema = self.programs.run([*same, "--schema-only"])
             rows = session.counts()
             owner, encoding, collation, version = session.ask(_FACTS)[0].split("|")
-        manifest = Manifest(
-            database=database,
-            owner=owner,
-            encoding=encoding,
-            collation=collation,
-            server_version=version,
-            rows=rows,
-            schema=schema_digest(schema),
+        return Manifest(
+            source=source,
+            version=version,
+            counts=rows,
+            facts={
+                "owner": owner,
+                "encoding": encoding,
+                "collation": collation,
+                "schema": schema_digest(schema),
+            },
             size=file.stat().st_size,
             digest=file_digest(file),
         )
-        manifest.write(folder)
-        return manifest
 
     def load(self, manifest: Manifest, dump: Path, name: str) -> None:
         """Make a database from a dump, closed to all but its owner; raises `AgentError`."""
         roles = self.query("SELECT rolname FROM pg_roles").splitlines()
-        if manifest.owner not in roles:
-            raise AgentError(f"the role {manifest.owner}, owner of {name}, does not exist")
+        facts = manifest.facts
+        if facts["owner"] not in roles:
+            raise AgentError(f"the role {facts['owner']}, owner of {name}, does not exist")
+        collation = _literal(facts["collation"])
         self.query(
-            f"CREATE DATABASE {quoted(name)} TEMPLATE template0 OWNER {quoted(manifest.owner)} "
-            f"ENCODING {_literal(manifest.encoding)} LC_COLLATE {_literal(manifest.collation)} "
-            f"LC_CTYPE {_literal(manifest.collation)};\n"
+            f"CREATE DATABASE {quoted(name)} TEMPLATE template0 OWNER {quoted(facts['owner'])} "
+            f"ENCODING {_literal(facts['encoding'])} LC_COLLATE {collation} "
+            f"LC_CTYPE {collation};\n"
             f"REVOKE ALL ON DATABASE {quoted(name)} FROM PUBLIC"
         )
         command = ["pg_restore", *self.options, "--exit-on-error", "-d", name, str(dump)]
@@ -88,14 +91,16 @@ class Postgres:
         with self._session(name) as session:
             rows = session.counts()
         schema = self.programs.run(["pg_dump", *self.options, "--schema-only", "-d", name])
-        found = [f"table {table} is missing" for table in manifest.rows if table not in rows]
-        found += [f"table {table} is not in the manifest" for table in rows.keys() - manifest.rows]
+        found = [f"table {table} is missing" for table in manifest.counts if table not in rows]
+        found += [
+            f"table {table} is not in the manifest" for table in rows.keys() - manifest.counts
+        ]
         found += [
             f"table {table} has {rows[table]} rows instead of {wanted}"
-            for table, wanted in manifest.rows.items()
+            for table, wanted in manifest.counts.items()
             if table in rows and rows[table] != wanted
         ]
-        if not found and schema_digest(schema) != manifest.schema:
+        if not found and schema_digest(schema) != manifest.facts["schema"]:
             found.append("the schema is not the one that was dumped")
         return found
 
@@ -161,3 +166,14 @@ def _literal(text: str) -> str:
 def quoted(text: str) -> str:
     """A name as SQL writes it."""
     return '"' + text.replace('"', '""') + '"'
+
+
+def schema_digest(dump: str) -> str:
+    """The digest of a schema-only dump, without what differs between two dumps of the same."""
+    lines = [
+        line
+        for line in dump.splitlines()
+        # Comments name versions; newer clients write a random word with \restrict.
+        if line.strip() and not line.startswith(("--", "\\", "SET ", "SELECT pg_catalog.set_"))
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -44,9 +44,13 @@ class Cluster:
         return answer.split("|")[0]
 
     def beat(self) -> int:
-        """Write a mark into the log; returns where it is, in bytes."""
+        """Write a mark into the log and end the segment; returns where the mark is, in bytes.
+
+        The server's own `archive_timeout` is none for that: after a crash it does not count until
+        the next checkpoint is due, which is five minutes.
+        """
         where = "pg_logical_emit_message(true, 'manacore', 'beat') - '0/0'::pg_lsn"
-        return int(self.query(f"SELECT ({where})::bigint"))
+        return int(self.query(f"SELECT ({where})::bigint; SELECT pg_switch_wal()").split()[0])
 
     def segment(self) -> str:
         """The name of the segment that is written now."""

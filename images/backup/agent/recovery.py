@@ -49,7 +49,7 @@ def recovered(settings: Settings, folder: Path, moment: datetime | None) -> Gene
     _configure(folder, moment)
     log = folder / "log"
     try:
-        with serving(folder, _SECONDS) as postgres:
+        with serving(folder, seconds=_SECONDS) as postgres:
             _reached(data, postgres)
             yield Recovered(postgres=postgres, last=_last(log))
     except AgentError as error:

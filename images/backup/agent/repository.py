@@ -20,11 +20,12 @@ from .settings import Settings
 SUSPECT = "suspect"
 _KEPT_WHATEVER_AGE = 7
 _NO_REPOSITORY = "failed (10)"
+_TAG = "source:"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A backup of one database."""
+    """A backup of one source."""
 
     id: str
     time: datetime
@@ -36,21 +37,21 @@ class Snapshot:
         return SUSPECT in self.tags
 
     @property
-    def database(self) -> str:
-        """The database that it is of."""
-        tagged = (tag.removeprefix("database:") for tag in self.tags if tag.startswith("database:"))
+    def source(self) -> str:
+        """The name of the source that it is of."""
+        tagged = (tag.removeprefix(_TAG) for tag in self.tags if tag.startswith(_TAG))
         return next(tagged, "")
 
 
 class Repository:
     """restic, told by files who it is; it asks the bucket anew for everything it reads."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Point restic at the repository of the settings."""
-        self._address = settings.repository
+    def __init__(self, settings: Settings, address: str) -> None:
+        """Point restic at a repository, with the credentials of the settings."""
+        self._address = address
         self._programs = Programs(
             {
-                "RESTIC_REPOSITORY": settings.repository,
+                "RESTIC_REPOSITORY": address,
                 "RESTIC_PASSWORD_FILE": settings.password_file,
                 "AWS_SHARED_CREDENTIALS_FILE": settings.credentials_file,
             }
@@ -83,10 +84,16 @@ class Repository:
             raise AgentError("the bucket's server tells no time")
         return abs((now - email.utils.parsedate_to_datetime(told)).total_seconds())
 
-    def snapshots(self, database: str = "") -> list[Snapshot]:
-        """Snapshots, the oldest first; raises `AgentError`."""
-        tag = [f"--tag=database:{database}"] if database else []
-        told = cast("list[dict[str, Any]]", json.loads(self._restic("snapshots", "--json", *tag)))
+    def snapshots(self, source: str = "") -> list[Snapshot]:
+        """Snapshots, the oldest first, none where nothing was ever stored; raises `AgentError`."""
+        tag = [f"--tag={_TAG}{source}"] if source else []
+        try:
+            answer = self._restic("snapshots", "--json", *tag)
+        except AgentError as error:
+            if _NO_REPOSITORY in str(error):
+                return []
+            raise
+        told = cast("list[dict[str, Any]]", json.loads(answer))
         found = [
             Snapshot(
                 id=str(one["id"]),
@@ -97,14 +104,21 @@ class Repository:
         ]
         return sorted(found, key=lambda snapshot: snapshot.time)
 
-    def store(self, folder: Path, tags: Sequence[str], now: datetime) -> str:
+    def store(self, folder: Path, source: str, now: datetime, *, suspect: bool) -> str:
         """Store a folder; returns the snapshot's id. Raises `AgentError`."""
-        marks = [part for tag in tags for part in ("--tag", tag)]
-        time = now.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        told = self._restic(
-            "backup", "--json", "--host=backup", f"--time={time}", *marks, str(folder)
-        )
-        return str(json.loads(told.splitlines()[-1])["snapshot_id"])
+        tags = [f"{_TAG}{source}", *([SUSPECT] if suspect else [])]
+        return self._stored([str(folder)], tags, now)
+
+    def store_text(self, name: str, text: str, tags: Sequence[str], now: datetime) -> str:
+        """Store a text as a file of this name, which is never on a disk here; as `store`."""
+        command = ["--stdin", f"--stdin-filename={name}"]
+        try:
+            return self._stored(command, tags, now, stdin=text)
+        except AgentError as error:
+            if _NO_REPOSITORY not in str(error):
+                raise
+        self.ensure()
+        return self._stored(command, tags, now, stdin=text)
 
     def manifest(self, snapshot: Snapshot) -> Manifest:
         """The manifest of a snapshot; raises `AgentError`."""
@@ -125,9 +139,19 @@ class Repository:
         told = cast("dict[str, Any]", json.loads(self._restic("cat", "snapshot", snapshot.id)))
         return str(told["paths"][0])
 
-    def _restic(self, *arguments: str, seconds: float = 7200) -> str:
+    def _stored(
+        self, what: Sequence[str], tags: Sequence[str], now: datetime, stdin: str = ""
+    ) -> str:
+        marks = [part for tag in tags for part in ("--tag", tag)]
+        time = now.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        told = self._restic(
+            "backup", "--json", "--host=backup", f"--time={time}", *marks, *what, stdin=stdin
+        )
+        return str(json.loads(told.splitlines()[-1])["snapshot_id"])
+
+    def _restic(self, *arguments: str, stdin: str = "", seconds: float = 7200) -> str:
         command = ["restic", "--no-cache", "--retry-lock=5m", *arguments]
-        return self._programs.run(command, seconds=seconds)
+        return self._programs.run(command, stdin=stdin, seconds=seconds)
 
 
 def expired(snapshots: Sequence[Snapshot], keep_days: int) -> list[Snapshot]:

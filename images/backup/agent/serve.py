@@ -15,11 +15,12 @@ from . import metrics, tasks
 from .alone import BusyError, alone
 from .archived import Archived
 from .backup import sweep
+from .companion import kept_running
 from .journal import Attempt, Journal
-from .keep import kept_running
 from .process import AgentError, end_when_asked
 from .schedule import Slot
 from .settings import Settings
+from .sources import sources
 
 # Often enough that a clock that was set is noticed; what is due does not wait to the second.
 _LOOK_SECONDS = 30.0
@@ -106,11 +107,11 @@ def jobs(settings: Settings) -> list[Job]:
 
     def run(now: datetime) -> list[str]:
         results = tasks.run(settings, now)
-        return [f"{one.database}: {one.problem}" for one in results if one.problem]
+        return [f"{one.source}: {one.problem}" for one in results if one.problem]
 
     def verify(now: datetime) -> list[str]:
         proofs = tasks.prove(settings, now)
-        return [f"{one.database}: {', '.join(one.problems)}" for one in proofs if one.problems]
+        return [f"{one.source}: {', '.join(one.problems)}" for one in proofs if one.problems]
 
     def base(now: datetime) -> list[str]:
         tasks.base(settings, now)
@@ -143,7 +144,8 @@ def answer(scheduler: Scheduler, path: str) -> tuple[int, str, str]:
             case "/metrics":
                 settings = scheduler.settings
                 journal = Journal.read(settings.work, scheduler.clock())
-                text = metrics.render(journal, settings.databases, scheduler.due())
+                names = [source.name for source in sources(settings)]
+                text = metrics.render(journal, names, scheduler.due())
                 text += metrics.archive(journal, Archived.read(settings.work))
                 return 200, metrics.CONTENT_TYPE, text
             case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from .schedule import Slot
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where data is and where backups go; `databases` are those of the catalogue."""
+    """Where data is and where backups go; `databases` and `folders` are the catalogue's."""
 
     repository: str
     """restic's address, such as `s3:https://host/bucket`."""
@@ -28,7 +28,17 @@ class Settings:
     user: str
     databases: list[str]
     work: str
-    """Folder of dumps on their way; needs room for the largest database."""
+    """Folder of dumps on their way; needs room for the largest database or folder."""
+    folders: dict[str, str] = field(default_factory=dict[str, str])
+    """Where each folder is mounted, by its name."""
+    redis_host: str = ""
+    """Address of Redis; empty: there is none."""
+    redis_port: int = 6379
+    redis_user: str = ""
+    redis_password_file: str = ""
+    redis_repository: str = ""
+    """restic's address for Redis: another place, since a lock by age is a place's."""
+    redis_keep_days: int = 7
     keep_days: int = 30
     """For how long a backup is kept; not less than the bucket's lock."""
     shrink_percent: int = 50
@@ -48,8 +58,9 @@ class Settings:
     """The role that receives the write-ahead log; empty: nothing is archived."""
     archive_limit_mb: int = 4096
     """How much of the log may wait here for the bucket; after that it waits at the server."""
-    beat_seconds: int = 30
-    """How often a mark is written into the log: by it one sees how far the archive reaches."""
+    beat_seconds: int = 45
+    """How often what was written leaves the server, however little it is. Below a minute, so that
+    no more than a minute is lost with what receiving and sending take."""
     base_at: str = "01:00"
     """When a base backup of the whole server begins each day, UTC."""
 
@@ -67,7 +78,8 @@ class Settings:
         except TypeError as error:
             problems.append(f"{file}: {error}")
             raise AgentError("; ".join(problems)) from error
-        for name in ("password_file", "credentials_file", "passfile"):
+        redis = ("redis_password_file",) if settings.redis_host else ()
+        for name in ("password_file", "credentials_file", "passfile", *redis):
             secret = Path(cast("str", getattr(settings, name)))
             if not secret.is_file():
                 problems.append(f"{file}: {name}: {secret} is missing")
@@ -76,6 +88,8 @@ class Settings:
                 Slot.read(cast("str", getattr(settings, name)))
             except AgentError as error:
                 problems.append(f"{file}: {name}: {error}")
+        if settings.redis_host and not settings.redis_repository:
+            problems.append(f"{file}: redis_repository is missing")
         if problems:
             raise AgentError("; ".join(problems))
         return settings

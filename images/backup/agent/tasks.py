@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import BinaryIO
 
 from . import base as bases
 from . import journal
@@ -12,7 +13,7 @@ from .alone import alone
 from .archive import Base
 from .backup import Result, back_up
 from .journal import Attempt, Journal
-from .restore import restore, restore_to
+from .restore import export, restore, restore_to
 from .settings import Settings
 from .verify import Proof, verify
 
@@ -32,7 +33,7 @@ def run(
                 ended=ended(),
                 done=bool(results) and all(one.snapshot for one in results),
             )
-            backups = {one.database: _backup(one, attempt.ended) for one in results}
+            backups = {one.source: _backup(one, attempt.ended) for one in results}
             Journal.read(settings.work, now).backed_up(attempt, backups).write(settings.work)
         return results
 
@@ -47,17 +48,23 @@ def prove(settings: Settings, now: datetime, *, patience: float = 0) -> list[Pro
         finally:
             attempt = Attempt(started=now, ended=ended(), done=bool(proofs))
             found = {
-                one.database: journal.Proof(held=not one.problems, age_hours=one.age_hours)
+                one.source: journal.Proof(held=not one.problems, age_hours=one.age_hours)
                 for one in proofs
             }
             Journal.read(settings.work, now).verified(attempt, found).write(settings.work)
         return proofs
 
 
-def bring_back(settings: Settings, database: str, snapshot: str, beside: str, now: datetime) -> str:
-    """Restore a database as `restore` does, once nothing else is under way."""
-    with alone(settings.work, f"restore of {database}", settings.wait_seconds):
-        return restore(settings, database, snapshot, beside, now)
+def bring_back(settings: Settings, name: str, snapshot: str, beside: str, now: datetime) -> str:
+    """Restore a source as `restore` does, once nothing else is under way."""
+    with alone(settings.work, f"restore of {name}", settings.wait_seconds):
+        return restore(settings, name, snapshot, beside, now)
+
+
+def hand_out(settings: Settings, name: str, snapshot: str, to: BinaryIO) -> None:
+    """Write a source's dump as `export` does, once nothing else is under way."""
+    with alone(settings.work, f"export of {name}", settings.wait_seconds):
+        export(settings, name, snapshot, to)
 
 
 def bring_back_to(
@@ -92,7 +99,7 @@ def _backup(result: Result, ended: datetime) -> journal.Backup:
         good=ended if result.snapshot and not result.problem else None,
         stored=bool(result.snapshot),
         suspect=bool(result.snapshot and result.problem),
-        rows=result.rows,
+        counted=result.counted,
         size=result.size,
         seconds=result.seconds,
     )

@@ -1,4 +1,4 @@
-"""Proof of the latest backups: each restored into a throwaway server and counted again."""
+"""Proof of the latest backups: each restored into a throwaway server or folder, and compared."""
 
 from __future__ import annotations
 
@@ -6,35 +6,43 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from .backup import check_clock, scratch
+from .backup import check_clock, repositories, scratch
 from .manifest import DUMP, MANIFEST, Manifest, file_digest
-from .postgres import Postgres, quoted
 from .process import AgentError
 from .repository import Repository, Snapshot
 from .settings import Settings
-from .throwaway import throwaway
+from .source import Source
+from .sources import sources
+from .throwaway import Lab
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What a restore of one database showed; without problems it is proven."""
+    """What a restore of one source showed; without problems it is proven."""
 
-    database: str
+    source: str
     snapshot: str = ""
     age_hours: float = 0
-    rows: int = 0
+    counted: int = 0
     problems: list[str] = field(default_factory=list[str])
 
 
 def verify(settings: Settings, now: datetime) -> list[Proof]:
-    """Prove the latest backup of every database; raises `AgentError` when none can be read."""
-    repository = Repository(settings)
-    check_clock(repository, settings, now)
-    latest = {s.database: s for s in repository.snapshots()}
-    with scratch(settings, "verify") as folder, throwaway(Path(folder)) as postgres:
+    """Prove the latest backup of every source; raises `AgentError` when none can be read."""
+    check_clock(settings, now)
+    found = repositories(settings)
+    latest = {s.source: s for repository in found.values() for s in repository.snapshots()}
+    with scratch(settings, "verify") as folder, Lab(Path(folder)) as lab:
         return [
-            _proof(settings, repository, postgres, name, latest.get(name), now)
-            for name in settings.databases
+            _proof(
+                settings,
+                found[source.terms.repository],
+                lab,
+                source,
+                latest.get(source.name),
+                now,
+            )
+            for source in sources(settings)
         ]
 
 
@@ -54,13 +62,13 @@ def fetched(repository: Repository, snapshot: Snapshot, folder: Path) -> Manifes
 def _proof(
     settings: Settings,
     repository: Repository,
-    postgres: Postgres,
-    database: str,
+    lab: Lab,
+    source: Source,
     snapshot: Snapshot | None,
     now: datetime,
 ) -> Proof:
     if snapshot is None:
-        return Proof(database=database, problems=["there is no backup"])
+        return Proof(source=source.name, problems=["there is no backup"])
     age = (now - snapshot.time).total_seconds() / 3600
     problems: list[str] = []
     if age > settings.stale_hours:
@@ -69,18 +77,15 @@ def _proof(
         problems.append(f"from the future: by {-age:.1f} hours")
     if snapshot.suspect:
         problems.append("suspect: much less than the backup before it")
-    rows = 0
+    counted = 0
     try:
         with scratch(settings, "fetch") as folder:
             manifest = fetched(repository, snapshot, Path(folder))
-            rows = manifest.total
-            if manifest.owner != postgres.user:
-                postgres.query(f"CREATE ROLE {quoted(manifest.owner)}")
-            postgres.load(manifest, Path(folder) / DUMP, database)
-        problems += postgres.differences(manifest, database)
+            counted = manifest.total
+            problems += source.differences(manifest, Path(folder) / DUMP, lab)
     except AgentError as error:
         problems.append(str(error))
     return Proof(
-        database=database, snapshot=snapshot.id, age_hours=round(age, 2), rows=rows,
+        source=source.name, snapshot=snapshot.id, age_hours=round(age, 2), counted=counted,
         problems=problems,
     )  # fmt: skip

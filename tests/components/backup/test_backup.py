@@ -24,6 +24,7 @@ GIVEN = {
     "password": "the-repository-password",
     "database_password": "the-database-password",
     "archive_password": "the-archive-password",
+    "redis_password": "the-redis-password",
 }
 ANSWERS: dict[str, Answer] = {
     COMMAND: lambda _: {"stdout": "26.1.5"},
@@ -58,8 +59,10 @@ def seen(**changes: Any) -> Recorder:
             "work_target": "/var/lib/backup",
             "repository": "s3:https://s3.example.org/backups",
             "databases": ["uload", "chat"],
+            "folders": {"edge-data": "/mnt/data/edge-data"},
             "keep_days": 31,
             "archive_limit": 1024,
+            "redis_days": 7,
             "schedule": Schedule(run_at="02:00"),
             **{name: pulumi.Output.secret(value) for name, value in GIVEN.items()},
             **changes,
@@ -101,6 +104,13 @@ def test_the_agent_is_told_everything_but_credentials() -> None:
         "port": 5432,
         "user": "backup-agent",
         "databases": ["chat", "uload"],
+        "folders": {"edge-data": "/mnt/folders/edge-data"},
+        "redis_host": "redis",
+        "redis_port": 6379,
+        "redis_user": "backup-agent",
+        "redis_password_file": "/run/secrets/redis",
+        "redis_repository": "s3:https://s3.example.org/backups/redis",
+        "redis_keep_days": 7,
         "work": "/var/lib/backup",
         "serve_port": 9187,
         "keep_days": 31,
@@ -112,7 +122,7 @@ def test_the_agent_is_told_everything_but_credentials() -> None:
 
 def test_the_agent_takes_what_it_is_told(tmp_path: Path) -> None:
     told = settings(schedule=Schedule(run_at="01:15", verify_at="Sat 05:30", base_at="00:45"))
-    for name in ("password_file", "credentials_file", "passfile"):
+    for name in ("password_file", "credentials_file", "passfile", "redis_password_file"):
         told[name] = __file__  # a file that is there
     file = tmp_path / "settings.json"
     file.write_text(json.dumps(told))
@@ -138,6 +148,7 @@ def test_each_credential_is_in_a_file_of_its_reader() -> None:
         "aws_secret_access_key = the-key-secret\n",
         "pgpass": "*:*:*:backup-agent:the-database-password\n"
         "*:*:*:archive-agent:the-archive-password\n",
+        "redis": "the-redis-password",
     }
     # PostgreSQL's clients refuse a password file that others can read.
     assert " 1001 0400" in recorder.one(COMMAND, "backup-secrets-files").inputs["create"]
@@ -158,6 +169,8 @@ def test_the_container_publishes_nothing_and_writes_only_to_its_folder() -> None
     assert not inputs.get("ports")
     assert not inputs.get("command"), "the image's own command"
     assert [m["target"] for m in inputs["mounts"] if not m["readOnly"]] == ["/var/lib/backup"]
+    mounted = {m["target"]: m["source"] for m in inputs["mounts"]}
+    assert mounted["/mnt/folders/edge-data"] == "/mnt/data/edge-data"
     assert [n["name"] for n in inputs["networksAdvanced"]] == ["data", "monitoring"]
     assert "9187/health" in inputs["healthcheck"]["tests"][-1]
 

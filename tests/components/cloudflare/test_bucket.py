@@ -61,6 +61,17 @@ def test_each_prefix_is_locked_for_the_days_asked() -> None:
     assert inputs["rules"][0]["condition"] == {"type": "Age", "maxAgeSeconds": 1209600}
 
 
+def test_a_prefix_can_be_locked_for_days_of_its_own() -> None:
+    inputs = build(lock_days=30, lock_prefixes=["snapshots/"], lock_days_of={"redis/snapshots/": 6})
+    found = {
+        rule["prefix"]: rule["condition"]["maxAgeSeconds"] / 86_400
+        for rule in inputs.one(LOCK).inputs["rules"]
+    }
+    assert found == {"snapshots/": 30, "redis/snapshots/": 6}
+    with pytest.raises(ValueError, match="lock_days_of/a/: 0 is not a positive number"):
+        build(lock_days_of={"a/": 0})
+
+
 def test_what_backups_share_is_locked_without_end() -> None:
     inputs = build(lock_days=14, lock_prefixes=["snapshots/"], lock_forever=["config", "data/"])
     rules = {rule["prefix"]: rule["condition"] for rule in inputs.one(LOCK).inputs["rules"]}

@@ -16,7 +16,7 @@ from localcloud.images.sources import Sources
 # Needs the local cloud's packages, and no local cloud.
 pytestmark = pytest.mark.local
 
-DATABASE = '{database="chat",instance="backup:9187"}'
+DATABASE = '{source="postgres/chat",instance="backup:9187"}'
 RUN, PROOF = "manacore_backup_last_success_timestamp_seconds", "manacore_verify_last_success"
 ARCHIVED, BASE, SINCE = (
     f"manacore_archive_{what}_timestamp_seconds" for what in ("until", "base", "since")

@@ -141,17 +141,17 @@ def test_an_image_of_ours_is_built_where_public_ones_are_pulled(
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setenv(public.VARIABLE, "always")
     ImageBuilder(Home(tmp_path), Registry(Home(tmp_path))).build_infrastructure([BACKUP])
-    target = "127.0.0.1:5001/wuesteon/manacore-backup:1.0.0"
+    target = "127.0.0.1:5001/wuesteon/manacore-backup:1.1.0"
     assert commands == [
         ("docker", "build", "--quiet", "--tag", target, str(OWN[BACKUP])),
         ("docker", "push", "--quiet", target),
     ]
 
 
-def test_the_backups_dockerfile_has_the_platforms_postgres_and_the_restic_tested_here() -> None:
+def test_the_backups_dockerfile_has_the_platforms_servers_and_the_restic_tested_here() -> None:
     bases = re.findall(r"^FROM (\S+)", (OWN[BACKUP] / "Dockerfile").read_text(), re.MULTILINE)
-    postgres = next(s.image for s in load_catalog() if s.kind is Kind.POSTGRES)
-    assert bases[1] == postgres
+    images = {s.kind: s.image for s in load_catalog()}
+    assert bases[1:] == [images[Kind.REDIS], images[Kind.POSTGRES]]
     restic = re.fullmatch(r"docker\.io/restic/restic:([\d.]+)@sha256:[0-9a-f]{64}", bases[0])
     assert restic, "it is pinned by its digest"
     version = restic[1]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import time
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from components.data.redis import BACKUP_USER, GIVE_USER, configuration, password_digest
 from localcloud.images.infrastructure import BACKUP, Infrastructure
 from tests.localcloud.images.support import Bench, Container, docker, eventually
 
@@ -107,9 +109,22 @@ def test_the_backup_agent_serves_and_has_the_programs_it_runs(
     )
     eventually(lambda: backup.answers("http://127.0.0.1:9187/health"), "the agent serves")
     assert 'next_timestamp_seconds{verb="verify"}' in backup.get("http://127.0.0.1:9187/metrics")
-    for program in ("pg_dump", "pg_restore", "psql", "initdb", "pg_ctl", "restic"):
+    for program in (
+        "pg_dump",
+        "pg_dumpall",
+        "pg_restore",
+        "psql",
+        "initdb",
+        "pg_ctl",
+        "restic",
+        "redis-cli",
+        "redis-server",
+    ):
         option = "version" if program == "restic" else "--version"
-        assert re.search(r"(PostgreSQL\) 16\.|restic 0\.1[7-9]\.)", backup.run(program, option))
+        assert re.search(
+            r"(PostgreSQL\) 16\.|restic 0\.1[7-9]\.|redis-cli 7\.|server v=7\.)",
+            backup.run(program, option),
+        )
     told_why = backup.run("python3", "-m", "agent", "run", check=False)
     assert "the bucket cannot be reached" in json.loads(told_why)["error"]
 
@@ -316,3 +331,34 @@ def test_grafana_refuses_a_panel_without_its_data_source(
     grafana = _grafana(bench, infrastructure, "grafana-wrong", root)
     eventually(lambda: grafana.state == "exited 1", "grafana gives up")
     assert "panels[0].datasource: no data source nowhere" in grafana.logs
+
+
+def test_the_backups_user_is_given_to_a_redis_that_runs_and_is_there_after_a_restart(
+    bench: Bench, infrastructure: Infrastructure, tmp_path: Path
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "REDIS_PASSWORD").write_text("of-all")
+    (secrets / "redis.conf").write_text(configuration("of-all", "of-yesterday", 256))
+    redis = bench.start(
+        infrastructure.redis(),
+        "redis-users",
+        "redis-server",
+        "/run/secrets/redis.conf",
+        options=["--user=999:999", "--volume=/data", f"--volume={secrets}:/run/secrets:ro"],
+    )
+    ask = ("redis-cli", "--no-auth-warning", "--user", BACKUP_USER, "--pass")
+    eventually(lambda: "PONG" in redis.run(*ask, "of-yesterday", "ping", check=False), "it answers")
+
+    def given(digest: str) -> int:
+        text = GIVE_USER.replace("exec -i redis ", f"exec -i {redis.name} ")
+        done = subprocess.run(["sh", "-c", text], input=digest, text=True, check=False)
+        return done.returncode
+
+    assert given(password_digest("of-today")) == 0
+    assert "PONG" in redis.run(*ask, "of-today", "ping")
+    assert "WRONGPASS" in redis.run(*ask, "of-yesterday", "ping", check=False)
+    assert "NOPERM" in redis.run(*ask, "of-today", "get", "a", check=False)
+    assert given("#no digest") != 0, "a refusal is no success"
+    docker("restart", redis.name)
+    eventually(lambda: "PONG" in redis.run(*ask, "of-yesterday", "ping", check=False), "again")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -161,18 +163,40 @@ def test_a_vendor_that_does_not_answer_stops_the_update_with_a_remedy() -> None:
         Lookups(VARIABLES, STATE).find("hcloud:index/server:Server", {"name": "main"})
 
 
-def test_what_is_half_made_on_a_server_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+# A daemon that shows the container of a create, whose caller was killed, at the third question.
+DAEMON = """\
+#!/bin/sh
+echo "$*" >>"$RECORD"
+asked=$(grep -c '^create' "$RECORD")
+case $1 in
+  create) [ "$asked" -gt 3 ] || { echo "Conflict. The name is already in use" >&2; exit 1; } ;;
+esac
+"""
+
+
+def test_what_is_half_made_on_a_server_is_removed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     commands: list[list[str]] = []
     monkeypatch.setattr(docker, "_run", commands.append)
     lookups = Lookups(VARIABLES, STATE)
     for name in ("chat-backend-blue", "x; reboot"):
-        assert lookups.find("docker:index/container:Container", {"name": name}) is None
+        inputs = {"name": name, "image": "sha256:1; reboot"}
+        assert lookups.find("docker:index/container:Container", inputs) is None
     assert lookups.find("docker:index/network:Network", {"name": "data"}) is None
     ssh = ["ssh", "-o", "A=b", "deploy@198.51.100.10"]
-    assert commands == [
-        [*ssh, "docker rm --force chat-backend-blue"],
-        [*ssh, "docker network rm data"],
-    ]
+    container, network = commands
+    assert (container[:-1], network) == (ssh, [*ssh, "docker network rm data"])
+
+    daemon = tmp_path / "docker"
+    daemon.write_text(DAEMON)
+    daemon.chmod(0o755)
+    record = tmp_path / "record"
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin", "RECORD": str(record)}
+    subprocess.run(["sh", "-c", container[-1]], env=path, check=True, timeout=30)
+    create = "create --name chat-backend-blue sha256:1; reboot"
+    remove = "rm --force chat-backend-blue"
+    assert record.read_text().splitlines() == [*[create, remove] * 3, create, remove]
 
 
 def test_an_answer_that_is_no_json_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

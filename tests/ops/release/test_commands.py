@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import typer
 from catalog import load_catalog
 from ops import converge
 from ops.failures import OpsError
-from ops.release import commands, recovery
+from ops.release import commands, opened, recovery
 from ops.release import ledger as ledgers
 from ops.release import receipt as written
 from ops.release.conduct import Conductor
@@ -36,6 +36,7 @@ class Tree(Platform):
     """A platform whose ledger is a file, as a `Site` has it."""
 
     stack: Any = None
+    kept: list[Ledger] = field(default_factory=list[Ledger])
 
     @property
     def ledger(self) -> Ledger:
@@ -61,6 +62,13 @@ class Tree(Platform):
         """Every image is there."""
         return dict.fromkeys(references, DIGEST)
 
+    def verify(self, images: Iterable[str]) -> None:
+        """Every image is signed, but for those of a tag that says otherwise."""
+        for found in images:
+            assert found.endswith(f"@{DIGEST}")
+            if ":unsigned@" in found:
+                raise OpsError(f"{found} is not signed")
+
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
@@ -73,6 +81,11 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     monkeypatch.setattr(Target, "of", always(None))
     monkeypatch.setattr(Site, "open", always(site))
     monkeypatch.setattr(converge, "recover", always([]))
+
+    def keep(*_: object) -> None:
+        site.kept.append(site.ledger)
+
+    monkeypatch.setattr(opened, "keep_or_warn", keep)
     has()
     return site
 
@@ -123,6 +136,7 @@ def test_a_release_is_pinned_put_live_and_written_down(
     commands.release([f"{WEB}=two"], watch=0, probe=False, as_json=True)
     assert tree.events[0] == "prepare"
     assert tree.ledger[WEB].live is Slot.GREEN
+    assert tree.kept == [tree.ledger], "the bucket has the state as it is in the end"
     assert tree.ledger[WEB].green == image("two", WEB)
     assert json.loads(capsys.readouterr().out)["id"] == newest().id
 
@@ -133,6 +147,15 @@ def test_a_release_that_failed_has_an_exit_code(tree: Tree) -> None:
         commands.release([f"{WEB}=two"], watch=0, probe=False)
     assert ended.value.exit_code == 1
     assert newest().outcome is Outcome.FAILED
+
+
+def test_an_image_that_nobody_signed_touches_nothing(
+    tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit):
+        commands.release([f"{WEB}=unsigned"], watch=0, probe=False)
+    assert "is not signed" in " ".join(capsys.readouterr().err.split())
+    assert tree.events == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from catalog import load_catalog
 from ops.failures import OpsError
 from ops.release import recovery
+from ops.release.server import Server
 from ops.release.site import Site
 from stacks.ledger import Ledger, Slot
 from tests.ops.release.platforms import BACKEND, WEB, ledger
@@ -60,3 +61,21 @@ def test_a_ledger_that_cannot_be_written_changes_no_server(
     written: Ledger = ledger(WEB)
     with pytest.raises(OpsError, match=r"staging\.yaml cannot be written"):
         site(service(WEB)).apply(written, "flip")
+
+
+def test_a_disk_that_was_full_is_said_with_its_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def up(_stack: object, what: str) -> None:
+        raise OpsError(f"{what} failed:", ["write /x: no space left on device"])
+
+    def disks(_server: Server) -> str:
+        return "head\n40000000000 0 9 9 /\n"
+
+    (tmp_path / "releases").mkdir()
+    monkeypatch.setattr(recovery, "ROOT", tmp_path)
+    monkeypatch.setattr(Server, "disks", disks)
+    full = site(service(WEB))
+    full.session = cast("Any", SimpleNamespace(up=up))
+    with pytest.raises(OpsError, match=r"(?s)one: 0 B of 40\.0 GB free in /.*retire --stack stag"):
+        full.apply(ledger(WEB), "prepare")
