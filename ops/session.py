@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import time
@@ -141,9 +142,21 @@ def outputs(stack: auto.Stack) -> dict[str, Any]:
 
 
 def resources(stack: auto.Stack) -> list[dict[str, Any]]:
-    """The resources of the stack's state, secrets left encrypted; none of an empty stack."""
+    """The resources of the stack's state, secrets decrypted; none of an empty stack."""
     state = cast("Mapping[str, Any]", stack.export_stack().deployment or {})
     return cast("list[dict[str, Any]]", state.get("resources") or [])
+
+
+def encrypted(target: Target) -> auto.Deployment:
+    """The stack's state as the backend has it: the Automation API's export decrypts all secrets.
+
+    Raises `CommandError`.
+    """
+    told = engine_command(target.engine).run(
+        ["stack", "export", "--stack", target.stack], str(target.folder), dict(target.variables)
+    )
+    found = cast("dict[str, Any]", json.loads(told.stdout))
+    return auto.Deployment(version=found["version"], deployment=found.get("deployment"))
 
 
 def locked(target: Target, told: str) -> OpsError:

@@ -114,6 +114,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
         (Target, "of", answering(found.target)),
         (Session, "stack", answering(found.engine)),
         (session, "outputs", answering({})),
+        (session, "encrypted", answering(found.engine.export_stack())),
         (Agent, "among", answering(Agents())),
         (Bucket, "of", answering(bucket)),
         (Bucket, "kept", listed),
