@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import httpx
@@ -90,13 +91,18 @@ class Site:
 
     def verify(self, images: Iterable[str]) -> None:
         """Check the signatures of images where the stack has a key for them; raises `OpsError`."""
-        key = self.stack.get_all_config().get("manacore:image_key")
+        key = self._config.get("manacore:image_key")
         if key and key.value:
             Signatures(key=key.value, logins=self._logins()).verify(images)
 
+    @cached_property
+    def _config(self) -> auto.ConfigMap:
+        """The stack's configuration, decrypted: each reading starts the engine."""
+        return self.stack.get_all_config()
+
     def _logins(self) -> dict[str, Login]:
         """The logins of private registries, from the stack's configuration."""
-        found = self.stack.get_all_config().get("manacore:registries")
+        found = self._config.get("manacore:registries")
         logins = cast("dict[str, dict[str, str]]", json.loads(found.value)) if found else {}
         return {
             registry: Login(username=login["username"], password=login["password"])

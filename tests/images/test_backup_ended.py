@@ -23,8 +23,9 @@ from images.backup.agent.process import AgentError
 
 ROOT = Path(__file__).parents[2]
 END_SECONDS = 20
-# Nothing ends it by itself: no end of its input, and no time that a test would wait for.
-_HANGS = '#!/bin/sh\necho $$ > "$PIPE"\nexec sleep 3600\n'
+# Nothing ends it by itself: no end of its input, and no time that a test would wait for. Its input
+# comes when the agent knows of it: before that, a signal would find the agent still starting it.
+_HANGS = '#!/bin/sh\nread -r line\necho $$ > "$PIPE"\nexec sleep 3600\n'
 _WORKS = "#!/bin/sh\necho '{}'\n"
 
 
