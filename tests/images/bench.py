@@ -27,7 +27,10 @@ NOBODY = 65534
 BUCKET = "backups"
 ALL = frozenset({"postgres", "redis", "folder"})
 READY_SECONDS = 30
-CLIENTS = ("psql", "pg_restore", "pg_basebackup", "pg_receivewal", "pg_verifybackup", "pgbench")
+CLIENTS = (
+    "psql", "pg_isready", "pg_restore", "pg_basebackup", "pg_receivewal", "pg_verifybackup",
+    "pgbench",
+)  # fmt: skip
 REDIS_PASSWORD = "of-the-backups-redis-user"
 # The real program; what the file `mutant` says is done to the dumps that it makes.
 _PG_DUMP = """\

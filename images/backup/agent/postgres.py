@@ -41,6 +41,14 @@ class Postgres:
         """How clients reach it; they never ask for a password."""
         return ["-w", "-h", self.host, "-p", str(self.port), "-U", self.user]
 
+    def ready(self) -> bool:
+        """Whether it lets clients in by now."""
+        try:
+            self.programs.run(["pg_isready", "-q", "-h", self.host, "-p", str(self.port)])
+        except AgentError:
+            return False
+        return True
+
     def query(self, text: str, database: str = "postgres") -> str:
         """What a query answers, a row a line; raises `AgentError`."""
         return self.programs.run(self._psql(database), stdin=text).strip()

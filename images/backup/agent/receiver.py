@@ -19,6 +19,7 @@ from .settings import Settings
 
 SLOT = "archive"
 _SEGMENT_LENGTH = 24
+_END_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,10 @@ class Cluster:
                 yield process
             finally:
                 process.terminate()
+                try:
+                    process.wait(_END_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()  # what it has not confirmed, the server keeps
 
     def query(self, text: str, database: str = "postgres") -> str:
         """What a query answers; raises `AgentError`."""

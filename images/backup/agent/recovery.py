@@ -113,17 +113,12 @@ def _configure(folder: Path, moment: datetime | None) -> None:
 def _reached(data: Path, postgres: Postgres) -> None:
     """Wait until the moment is reached; raises `AgentError` when the server ends before."""
     programs, deadline = Programs(), time.monotonic() + _SECONDS
-    while True:
-        try:
-            postgres.query("SELECT 1")
-        except AgentError:
-            # Nobody is let in before; whether it goes on, its own tool says.
-            programs.run(["pg_ctl", "-D", str(data), "status"])
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-        else:
-            return
+    while not postgres.ready():
+        # Nobody is let in before; whether it goes on, its own tool says.
+        programs.run(["pg_ctl", "-D", str(data), "status"])
+        if time.monotonic() > deadline:
+            raise AgentError(f"the moment is not reached after {_SECONDS // 3600} hours")
+        time.sleep(0.2)
 
 
 def _last(log: Path) -> str:
