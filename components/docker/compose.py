@@ -39,7 +39,7 @@ class Compose(Component):
         super().__init__(name, opts)
         known = [_described(container) for container in args.containers]
         text = pulumi.Output.all(*known).apply(
-            lambda found: _document(cast(Sequence[dict[str, Any]], found), args.networks)
+            lambda found: _document(cast(Sequence[str], found), args.networks)
         )
         files = Files(
             f"{name}-compose",
@@ -50,15 +50,23 @@ class Compose(Component):
         self.register()
 
 
-def _described(container: Described) -> pulumi.Output[dict[str, Any]]:
+def _described(container: Described) -> pulumi.Output[str]:
+    """A container as JSON.
+
+    Text, and the environment not among what is awaited: of everything in a mapping or a list that
+    `Output.all` is given, keys too, the SDK makes an output: a third of all in a preview.
+    """
     sources = [mount.source for mount in container.args.mounts]
-    return pulumi.Output.all(container.env, *sources).apply(
-        lambda found: _service(container.args, found[0], found[1:])
+    return container.env.apply(
+        lambda env: pulumi.Output.all(*sources).apply(
+            lambda found: json.dumps(_service(container.args, env, found))
+        )
     )
 
 
-def _document(services: Sequence[Mapping[str, Any]], networks: Sequence[str]) -> str:
+def _document(texts: Sequence[str], networks: Sequence[str]) -> str:
     """Compose reads JSON as YAML; a dollar sign in it would be a variable of its own."""
+    services: list[dict[str, Any]] = [json.loads(text) for text in texts]
     document = {
         "name": "manacore",
         "services": {service["container_name"]: service for service in services},
