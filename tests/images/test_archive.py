@@ -39,8 +39,7 @@ class ArchiveBench(Bench):
 
     def archive(self) -> None:
         """Let the archiver run."""
-        command = ["python3", "-m", "agent", "--settings", self._settings(), "archive"]
-        self.archiver = self._start(*command)
+        self.archiver = self.start_process(*self.command("archive"))
 
     def stop_archive(self) -> None:
         """Ask the archiver to end; it must, and at once."""
@@ -81,20 +80,9 @@ class ArchiveBench(Bench):
         assert code == 0, told
         return told
 
-    def process(self, *command: str) -> None:
-        """Run a program for as long as it does, at most until the end."""
-        self._start(*command)
-
     def wait(self, condition: Callable[[], bool]) -> None:
         """Until something is so."""
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, f"{self.state}\n{self.logs()}"
-            time.sleep(0.1)
-
-    def logs(self) -> str:
-        """What was said last."""
-        return "".join(f.read_text()[-1500:] for f in self.root.glob("*.log"))
+        self.until(condition, PATIENCE)
 
     def segments(self) -> list[Path]:
         """The segments in the bucket."""
@@ -223,8 +211,8 @@ def test_what_is_lost_with_the_server_is_less_than_a_minute_and_a_crash_loses_no
         "INSERT INTO ledger DEFAULT VALUES RETURNING n \\watch 0.01\n"
     )
     load = ["pgbench", "-n", "-c", "4", "-R", "200", "-T", "600", "-f", f"{bench.root}/load.sql"]
-    bench.process(*load, "-h", f"{bench.root}/pg", "-U", "postgres", "chat")
-    bench.process("psql", *bench.psql_options, "-d", "chat", "-f", f"{bench.root}/told.sql")
+    bench.start_process(*load, "-h", f"{bench.root}/pg", "-U", "postgres", "chat")
+    bench.start_process("psql", *bench.psql_options, "-d", "chat", "-f", f"{bench.root}/told.sql")
     begun = datetime.now(UTC)
     bench.archived(begun + timedelta(seconds=SWITCH_SECONDS))
 

@@ -92,6 +92,28 @@ def test_a_dump_that_lacks_something_is_found(bench: Bench, mutant: str, said: s
     assert said in problems(bench)
 
 
+def test_a_dump_that_breaks_off_is_no_backup(bench: Bench) -> None:
+    (bench.root / "mutant").write_text("fails")
+    code, results = bench.agent("run")
+    assert code == 1
+    assert "the server is gone" in results[0]["problem"]
+    assert (results[0]["snapshot"], len(bench.objects("snapshots"))) == ("", 1), "the roles alone"
+
+
+def test_a_dump_whose_backup_was_ended_counts_for_nothing_and_goes_in_time(bench: Bench) -> None:
+    aged(bench, 40)
+    # What is left when the agent ends before it has said what the dump has.
+    stored = sorted(bench.objects("snapshots"), key=lambda file: file.stat().st_mtime_ns)
+    dump, record, _ = stored
+    record.unlink()
+    assert problems(bench).count("there is no backup") == 1
+    assert of_chat(bench.agent("list")[1]) == []
+    made = backed_up(bench)["snapshot"]
+    assert of_chat(bench.agent("list")[1]) == [made]
+    assert dump not in bench.objects("snapshots")
+    assert len(bench.objects("snapshots")) == 4, "the old roles, and all that is new"
+
+
 def test_a_backup_of_three_days_ago_is_stale(bench: Bench) -> None:
     aged(bench, 3)
     assert "stale: 72 hours old" in problems(bench)

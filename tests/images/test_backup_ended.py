@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,7 +19,7 @@ import pytest
 from images.backup.agent.alone import alone
 from images.backup.agent.journal import Attempt, Journal
 from images.backup.agent.postgres import Postgres
-from images.backup.agent.process import AgentError
+from images.backup.agent.process import AgentError, Programs
 
 ROOT = Path(__file__).parents[2]
 END_SECONDS = 20
@@ -131,5 +131,9 @@ def test_a_psql_that_ends_early_is_this_databases_failure_alone(
     psql.write_text("#!/bin/sh\nexec 0<&-\necho end-of-answer\n")
     psql.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    def stored(command: Sequence[str], programs: Programs) -> int:
+        raise AssertionError("nothing is to be dumped")
+
     with pytest.raises(AgentError, match="psql ended"):
-        Postgres(host="postgres", port=5432, user="backup").dump("chat", tmp_path, "")
+        Postgres(host="postgres", port=5432, user="backup").dump("chat", "postgres/chat", stored)

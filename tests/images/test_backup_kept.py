@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.servers import BUCKET
 from ops.failures import OpsError
 from ops.state.bucket import Bucket
 from ops.state.document import Document
-from tests.images.bench import BUCKET, Bench
+from tests.images.bench import Bench
 
 pytestmark = [pytest.mark.local, pytest.mark.full]
 

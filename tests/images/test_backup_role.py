@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bench.servers import ServersError
 from components.data.postgres import ARCHIVE_ROLE, BACKUP_ROLE, roles
 from tests.images.bench import Bench
 
@@ -18,11 +19,9 @@ pytestmark = [pytest.mark.local, pytest.mark.full]
 class RoleBench(Bench):
     """The servers, with the agent under its own role."""
 
-    def _settings(self) -> str:
-        file = Path(super()._settings())
-        settings = {**json.loads(file.read_text()), "user": BACKUP_ROLE}
-        file.write_text(json.dumps(settings))
-        return str(file)
+    def settings(self) -> dict[str, Any]:
+        """What the agent is told."""
+        return {**super().settings(), "user": BACKUP_ROLE}
 
     def as_owner(self, text: str) -> str:
         """What a query of the database's owner answers."""
@@ -31,7 +30,7 @@ class RoleBench(Bench):
     def connect(self) -> None:
         """A service's session, which works until somebody ends it."""
         session = ["-U", "chat", "-d", "chat", "-c", "SELECT pg_sleep(600)"]
-        self._start("psql", *self.psql_options, *session)
+        self.start_process("psql", *self.psql_options, *session)
         sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
         self.until(lambda: self.sql(sleeping) == "1")
 
@@ -92,5 +91,5 @@ def test_a_proof_needs_no_more(bench: RoleBench) -> None:
     ],
 )
 def test_the_role_reaches_nothing_of_the_server(bench: RoleBench, forbidden: str) -> None:
-    with pytest.raises(AssertionError, match="permission denied"):
+    with pytest.raises(ServersError, match="permission denied"):
         bench.sql(f'SET SESSION AUTHORIZATION "{BACKUP_ROLE}"; {forbidden}')

@@ -7,15 +7,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, get_args
 
 from .manifest import Manifest
-from .process import AgentError
-from .repository import Repository, expired
+from .process import AgentError, Programs
+from .repository import Repository, Snapshot, expired, left_alone
 from .settings import Settings
-from .source import Source
+from .source import Source, Streamed
 from .sources import sources
 from .suspicion import shrunk
 
@@ -51,10 +51,12 @@ def back_up(settings: Settings, now: datetime, accepted: Sequence[str] = ()) -> 
     for repository in found.values():
         repository.ensure()
     results: list[Result] = []
+    before = {address: repository.snapshots() for address, repository in found.items()}
     for source in sources(settings):
-        repository = found[source.terms.repository]
+        address = source.terms.repository
+        store = _Store(found[address], before[address], source, now)
         try:
-            results.append(_one(settings, repository, source, now, source.name in accepted))
+            results.append(_one(settings, store, source.name in accepted))
         except AgentError as error:
             results.append(Result(source=source.name, problem=str(error)))
     return results
@@ -73,35 +75,68 @@ def check_clock(settings: Settings, now: datetime) -> None:
         raise AgentError(f"the clock is {skew:.0f} s away from the bucket's: correct it first")
 
 
-def _one(
-    settings: Settings, repository: Repository, source: Source, now: datetime, accepted: bool
-) -> Result:
-    begun = time.monotonic()
+@dataclass
+class _Store:
+    """Where a source's backup goes, and what is there already."""
+
+    repository: Repository
+    found: Sequence[Snapshot]
+    source: Source
+    now: datetime
+    dump: str = ""
+
+    @property
+    def before(self) -> list[Snapshot]:
+        """The source's backups so far."""
+        return [snapshot for snapshot in self.found if snapshot.source == self.source.name]
+
+    def take(self, command: Sequence[str], programs: Programs) -> int:
+        """Store a dump as it comes."""
+        name = self.source.name
+        self.dump, size = self.repository.store_output(command, programs, name, self.now)
+        return size
+
+    def dumped(self, folder: Path) -> Manifest:
+        """The dump, stored or in the folder."""
+        source = self.source
+        return source.stream(self.take) if isinstance(source, Streamed) else source.dump(folder)
+
+    def last_good(self) -> Manifest | None:
+        """The manifest of the last backup that is not suspect."""
+        good = [snapshot for snapshot in self.before if not snapshot.suspect]
+        return self.repository.manifest(good[-1]) if good else None
+
+    def retain(self, made: Snapshot) -> None:
+        """Let go what is too old beside the one that was made now."""
+        days = self.source.terms.keep_days
+        old = left_alone(self.found, self.source.name, made.time - timedelta(days=days))
+        self.repository.forget([*expired([*self.before, made], days), *old])
+
+
+def _one(settings: Settings, store: _Store, accepted: bool) -> Result:
+    begun, source = time.monotonic(), store.source
     # Always the same path: restic compares a snapshot with the one before of the same path.
     folder = Path(settings.work) / DUMPS / source.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     try:
-        manifest = source.dump(folder)
+        manifest = store.dumped(folder)
         manifest.write(folder)
-        problem = "" if accepted else shrunk(manifest, _last_good(repository, source), source.terms)
-        snapshot = repository.store(folder, source.name, now, suspect=bool(problem))
+        problem = "" if accepted else shrunk(manifest, store.last_good(), source.terms)
+        made = store.repository.store(
+            folder, source.name, store.now, suspect=bool(problem), dump=store.dump
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    repository.forget(expired(repository.snapshots(source.name), source.terms.keep_days))
+    store.retain(made)
     return Result(
         source=source.name,
-        snapshot=snapshot,
+        snapshot=made.id,
         counted=manifest.total,
         size=manifest.size,
         seconds=round(time.monotonic() - begun, 1),
         problem=problem and f"suspect: {problem}",
     )
-
-
-def _last_good(repository: Repository, source: Source) -> Manifest | None:
-    good = [snapshot for snapshot in repository.snapshots(source.name) if not snapshot.suspect]
-    return repository.manifest(good[-1]) if good else None
 
 
 def scratch(settings: Settings, purpose: Purpose) -> tempfile.TemporaryDirectory[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .manifest import Manifest
+from .manifest import DUMP, Manifest
 from .postgres import Postgres, quoted
-from .process import AgentError
+from .process import AgentError, Programs, Take
 from .source import Target, Terms
 from .throwaway import Lab
 
@@ -30,7 +31,16 @@ class Database:
 
     def dump(self, folder: Path) -> Manifest:
         """By pg_dump; rows are counted in the same snapshot. Raises `AgentError`."""
-        return self.server.dump(self.database, folder, self.name)
+
+        def written(command: Sequence[str], programs: Programs) -> int:
+            programs.run([*command, "-f", str(folder / DUMP)])
+            return (folder / DUMP).stat().st_size
+
+        return self.stream(written)
+
+    def stream(self, take: Take) -> Manifest:
+        """The same, for `take`."""
+        return self.server.dump(self.database, self.name, take)
 
     def differences(self, manifest: Manifest, dump: Path, lab: Lab) -> list[str]:
         """Restore it into the lab's server and count again; raises `AgentError`."""

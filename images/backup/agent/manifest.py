@@ -19,13 +19,14 @@ class Manifest:
     """`counts` is by part: rows by table, keys by database, bytes by file.
 
     `facts` are what else has to be the same after a restore, by name. `size` and `digest` are the
-    dump's, in bytes and SHA-256. `version` is the server's that was dumped.
+    dump's, in bytes and SHA-256; a dump that was stored as it came has no digest but restic's own.
+    `version` is the server's that was dumped.
     """
 
     source: str
     counts: dict[str, int]
     size: int
-    digest: str
+    digest: str = ""
     version: str = ""
     facts: dict[str, str] = field(default_factory=dict[str, str])
 

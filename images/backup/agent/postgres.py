@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from .manifest import DUMP, Manifest, file_digest
-from .process import AgentError, Programs
+from .manifest import Manifest
+from .process import AgentError, Programs, Take
 
 _TABLES = """\
 SELECT format('SELECT %L, count(*) FROM ONLY %I.%I', n.nspname || '.' || c.relname,
@@ -25,6 +25,8 @@ SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate,
        current_setting('server_version')
 FROM pg_database WHERE datname = current_database()"""
 _END = "end-of-answer"
+# So many tables at once; the server has more to do than this.
+_JOBS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +55,13 @@ class Postgres:
         """What a query answers, a row a line; raises `AgentError`."""
         return self.programs.run(self._psql(database), stdin=text).strip()
 
-    def dump(self, database: str, folder: Path, source: str) -> Manifest:
-        """Dump a database into a folder; its manifest as `source`'s. Raises `AgentError`."""
-        file = folder / DUMP
+    def dump(self, database: str, source: str, take: Take) -> Manifest:
+        """Give a database's dump to `take`; its manifest as `source`'s. Raises `AgentError`."""
         with self._session(database) as session:
             snapshot = session.ask("SELECT pg_export_snapshot()")[0]
             same = ["pg_dump", *self.options, f"--snapshot={snapshot}", "-d", database]
             # Not compressed: the repository does it, after it has left out what it has already.
-            self.programs.run([*same, "-Fc", "-Z0", "-f", str(file)])
+            size = take([*same, "-Fc", "-Z0"], self.programs)
             schema = self.programs.run([*same, "--schema-only"])
             rows = session.counts()
             owner, encoding, collation, version = session.ask(_FACTS)[0].split("|")
@@ -74,8 +75,7 @@ class Postgres:
                 "collation": collation,
                 "schema": schema_digest(schema),
             },
-            size=file.stat().st_size,
-            digest=file_digest(file),
+            size=size,
         )
 
     def load(self, manifest: Manifest, dump: Path, name: str) -> None:
@@ -91,7 +91,9 @@ class Postgres:
             f"LC_CTYPE {collation};\n"
             f"REVOKE ALL ON DATABASE {quoted(name)} FROM PUBLIC"
         )
-        command = ["pg_restore", *self.options, "--exit-on-error", "-d", name, str(dump)]
+        command = [
+            "pg_restore", *self.options, "--exit-on-error", f"--jobs={_JOBS}", "-d", name, str(dump)
+        ]  # fmt: skip
         self.programs.run(command)
 
     def differences(self, manifest: Manifest, name: str) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO
@@ -103,6 +103,10 @@ class Programs:
                 if process.poll() is None:
                     process.kill()
                     process.wait()
+
+
+Take = Callable[[Sequence[str], Programs], int]
+"""Keeps what a command writes, as the programs run it, and returns how many bytes those were."""
 
 
 def _failure(command: Sequence[str], code: int, said: str) -> AgentError:

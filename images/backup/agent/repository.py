@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from .manifest import MANIFEST, Manifest
+from .manifest import DUMP, MANIFEST, Manifest
 from .process import AgentError, Programs
 from .settings import Settings
 
@@ -21,15 +21,19 @@ SUSPECT = "suspect"
 _KEPT_WHATEVER_AGE = 7
 _NO_REPOSITORY = "failed (10)"
 _TAG = "source:"
+# A dump that was stored as it came, and the tag by which its record names it.
+_DUMP = "dump:"
+_OF = "of:"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A backup of one source."""
+    """A backup of one source: dump and manifest, or the manifest, as the record `of` a dump."""
 
     id: str
     time: datetime
     tags: tuple[str, ...]
+    path: str = ""
 
     @property
     def suspect(self) -> bool:
@@ -39,7 +43,20 @@ class Snapshot:
     @property
     def source(self) -> str:
         """The name of the source that it is of."""
-        tagged = (tag.removeprefix(_TAG) for tag in self.tags if tag.startswith(_TAG))
+        return self._tagged(_TAG)
+
+    @property
+    def dump_of(self) -> str:
+        """The name of the source whose mere dump it is; it counts once there is a record of it."""
+        return self._tagged(_DUMP)
+
+    @property
+    def dump(self) -> str:
+        """The id of the dump that it is the record of; empty when it has it itself."""
+        return self._tagged(_OF)
+
+    def _tagged(self, kind: str) -> str:
+        tagged = (tag.removeprefix(kind) for tag in self.tags if tag.startswith(kind))
         return next(tagged, "")
 
 
@@ -85,7 +102,10 @@ class Repository:
         return abs((now - email.utils.parsedate_to_datetime(told)).total_seconds())
 
     def snapshots(self, source: str = "") -> list[Snapshot]:
-        """Snapshots, the oldest first, none where nothing was ever stored; raises `AgentError`."""
+        """Snapshots, the oldest first, none where nothing was ever stored; raises `AgentError`.
+
+        Those of one source, or all that are in the repository.
+        """
         tag = [f"--tag={_TAG}{source}"] if source else []
         try:
             answer = self._restic("snapshots", "--json", *tag)
@@ -99,59 +119,90 @@ class Repository:
                 id=str(one["id"]),
                 time=_time(str(one["time"])),
                 tags=tuple(one.get("tags") or ()),
+                path=str(one["paths"][0]),
             )
             for one in told
         ]
         return sorted(found, key=lambda snapshot: snapshot.time)
 
-    def store(self, folder: Path, source: str, now: datetime, *, suspect: bool) -> str:
-        """Store a folder; returns the snapshot's id. Raises `AgentError`."""
-        tags = [f"{_TAG}{source}", *([SUSPECT] if suspect else [])]
-        return self._stored([str(folder)], tags, now)
+    def store(
+        self, folder: Path, source: str, now: datetime, *, suspect: bool, dump: str = ""
+    ) -> Snapshot:
+        """Store a folder, with `dump` as the record of that one. Raises `AgentError`."""
+        tags = [
+            f"{_TAG}{source}",
+            *([SUSPECT] if suspect else []),
+            *([f"{_OF}{dump}"] if dump else []),
+        ]
+        told = self._stored([str(folder)], tags, now)
+        return Snapshot(id=str(told["snapshot_id"]), time=now, tags=tuple(tags), path=str(folder))
+
+    def store_output(
+        self, command: Sequence[str], programs: Programs, source: str, now: datetime
+    ) -> tuple[str, int]:
+        """Store what a program writes as it comes: the snapshot's id, and how many bytes it has.
+
+        Nothing is stored when the program fails. Raises `AgentError`.
+        """
+        what = ["--stdin-from-command", f"--stdin-filename={DUMP}"]
+        told = self._stored(what, [f"{_DUMP}{source}"], now, command=command, programs=programs)
+        return str(told["snapshot_id"]), int(told["total_bytes_processed"])
 
     def store_text(self, name: str, text: str, tags: Sequence[str], now: datetime) -> str:
         """Store a text as a file of this name, which is never on a disk here; as `store`."""
         command = ["--stdin", f"--stdin-filename={name}"]
         try:
-            return self._stored(command, tags, now, stdin=text)
+            return str(self._stored(command, tags, now, stdin=text)["snapshot_id"])
         except AgentError as error:
             if _NO_REPOSITORY not in str(error):
                 raise
         self.ensure()
-        return self._stored(command, tags, now, stdin=text)
+        return str(self._stored(command, tags, now, stdin=text)["snapshot_id"])
 
     def manifest(self, snapshot: Snapshot) -> Manifest:
         """The manifest of a snapshot; raises `AgentError`."""
-        return Manifest.read(
-            self._restic("dump", snapshot.id, f"{self._path(snapshot)}/{MANIFEST}")
-        )
+        return Manifest.read(self._restic("dump", snapshot.id, f"{snapshot.path}/{MANIFEST}"))
 
     def fetch(self, snapshot: Snapshot, folder: Path) -> None:
         """Bring what a snapshot holds into a folder; raises `AgentError`."""
-        self._restic("restore", f"{snapshot.id}:{self._path(snapshot)}", f"--target={folder}")
+        self._restic("restore", f"{snapshot.id}:{snapshot.path}", f"--target={folder}")
+        if snapshot.dump:
+            self._restic("restore", snapshot.dump, f"--target={folder}")
 
     def forget(self, snapshots: Sequence[Snapshot]) -> None:
         """Drop snapshots. Their data stays: pruning needs credentials that no server has."""
         if snapshots:
-            self._restic("forget", *(snapshot.id for snapshot in snapshots))
-
-    def _path(self, snapshot: Snapshot) -> str:
-        told = cast("dict[str, Any]", json.loads(self._restic("cat", "snapshot", snapshot.id)))
-        return str(told["paths"][0])
+            dumps = [snapshot.dump for snapshot in snapshots if snapshot.dump]
+            self._restic("forget", *(snapshot.id for snapshot in snapshots), *dumps)
 
     def _stored(
-        self, what: Sequence[str], tags: Sequence[str], now: datetime, stdin: str = ""
-    ) -> str:
+        self,
+        what: Sequence[str],
+        tags: Sequence[str],
+        now: datetime,
+        stdin: str = "",
+        command: Sequence[str] = (),
+        programs: Programs | None = None,
+    ) -> dict[str, Any]:
         marks = [part for tag in tags for part in ("--tag", tag)]
         time = now.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         told = self._restic(
-            "backup", "--json", "--host=backup", f"--time={time}", *marks, *what, stdin=stdin
-        )
-        return str(json.loads(told.splitlines()[-1])["snapshot_id"])
+            "backup", "--json", "--quiet", "--host=backup", f"--time={time}", *marks, *what,
+            *(["--", *command] if command else []), stdin=stdin, programs=programs,
+        )  # fmt: skip
+        return cast("dict[str, Any]", json.loads(told.splitlines()[-1]))
 
-    def _restic(self, *arguments: str, stdin: str = "", seconds: float = 7200) -> str:
+    def _restic(
+        self,
+        *arguments: str,
+        stdin: str = "",
+        seconds: float = 7200,
+        programs: Programs | None = None,
+    ) -> str:
         command = ["restic", "--no-cache", "--retry-lock=5m", *arguments]
-        return self._programs.run(command, stdin=stdin, seconds=seconds)
+        more = programs or Programs()
+        mine = Programs({**more.variables, **self._programs.variables})
+        return mine.run(command, stdin=stdin, seconds=seconds)
 
 
 def expired(snapshots: Sequence[Snapshot], keep_days: int) -> list[Snapshot]:
@@ -166,6 +217,14 @@ def expired(snapshots: Sequence[Snapshot], keep_days: int) -> list[Snapshot]:
     good = [snapshot for snapshot in snapshots if not snapshot.suspect]
     kept = {snapshot.id for snapshot in good[-_KEPT_WHATEVER_AGE:]}
     return [s for s in snapshots if s.time < limit and s.id not in kept]
+
+
+def left_alone(found: Sequence[Snapshot], source: str, before: datetime) -> list[Snapshot]:
+    """Dumps of a source that no record names, as their backup was ended, and that are old."""
+    named = {one.dump for one in found}
+    return [
+        one for one in found if one.dump_of == source and one.id not in named and one.time < before
+    ]
 
 
 def _time(text: str) -> datetime:

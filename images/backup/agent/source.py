@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from .manifest import Manifest
+from .process import Take
 from .throwaway import Lab
 
 
@@ -45,6 +46,15 @@ class Source(Protocol):
 
     def differences(self, manifest: Manifest, dump: Path, lab: Lab) -> list[str]:
         """In what a dump, restored in the lab, differs from its manifest; raises `AgentError`."""
+        ...
+
+
+@runtime_checkable
+class Streamed(Source, Protocol):
+    """A source whose dump needs no disk: a program writes it, and it is stored as it comes."""
+
+    def stream(self, take: Take) -> Manifest:
+        """As `dump`, with the dump given to `take`; raises `AgentError`."""
         ...
 
 

@@ -51,7 +51,8 @@ def fetched(repository: Repository, snapshot: Snapshot, folder: Path) -> Manifes
     repository.fetch(snapshot, folder)
     try:
         manifest = Manifest.read((folder / MANIFEST).read_text(encoding="utf-8"))
-        size, digest = (folder / DUMP).stat().st_size, file_digest(folder / DUMP)
+        size = (folder / DUMP).stat().st_size
+        digest = file_digest(folder / DUMP) if manifest.digest else ""
     except OSError as error:
         raise AgentError(f"the snapshot lacks a file: {error}") from error
     if size != manifest.size or digest != manifest.digest:

@@ -1,0 +1,49 @@
+"""The programs that the backup agent uses, in a folder, as the local cloud's images have them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from localcloud.home import Home
+from localcloud.images.sources import POSTGRES_CLIENTS, Sources
+from localcloud.objects.store import VERSITYGW
+
+_ROOT = Path(__file__).resolve().parent.parent
+_CLIENTS = (
+    "psql", "pg_isready", "pg_dump", "pg_dumpall", "pg_restore", "pg_basebackup", "pg_receivewal",
+    "pg_verifybackup", "pgbench",
+)  # fmt: skip
+_SUITE = "trixie"
+
+
+def install(root: Path) -> Path:
+    """Put PostgreSQL 16, restic, rclone, versitygw and the agent there; returns the tools' folder.
+
+    They come from package registries, once: minutes on a machine that has none of them.
+    """
+    sources = Sources(Home.from_environment().images / "sources")
+    clients = sources.wheel(POSTGRES_CLIENTS)
+    shutil.copytree(sources.postgres_server(), root / "server", symlinks=True)
+    for name in ("pgserver", "pgserver.libs"):
+        shutil.copytree(clients / name, root / name)
+    shutil.copytree(
+        _ROOT / "images/backup/agent",
+        root / "code/agent",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    tools = root / "tools"
+    tools.mkdir()
+    for package in ("restic", "rclone"):
+        extract(sources.debian(_SUITE, [package])[package], root / "deb")
+        shutil.copy(root / "deb/usr/bin" / package, tools)
+    shutil.copy(sources.go(VERSITYGW), tools)
+    for name in _CLIENTS:
+        (tools / name).symlink_to(root / "pgserver/pginstall/bin" / name)
+    return tools
+
+
+def extract(package: Path, into: Path) -> None:
+    """Unpack one of Debian's packages."""
+    subprocess.run(["dpkg-deb", "--extract", str(package), str(into)], check=True)
