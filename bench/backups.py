@@ -18,7 +18,7 @@ ADDED_LIMIT = 0.05
 _NEWEST = """\
 UPDATE messages SET body = body || ' changed'
 WHERE id > (SELECT max(id) * 99 / 100 FROM messages)"""
-_ROUNDS = 2
+_ROUNDS = 3
 _BY_HAND = "by-hand"
 _SOURCE = "postgres/chat"
 
@@ -46,7 +46,7 @@ def agent(servers: Servers, *verb: str) -> tuple[Footprint, Any]:
 
 def apart(servers: Servers) -> list[int]:
     """The servers' own processes."""
-    return [process.pid for process in servers.processes]
+    return [process.pid for process in servers.processes if process.poll() is None]
 
 
 def held(servers: Servers, prefix: str = "") -> int:
@@ -72,7 +72,8 @@ def _backups(servers: Servers, ledger: Ledger) -> int:
     best, other = _best(mine), _best(others)
     ledger.line("pg_dump -Fc -Z0 | restic backup --stdin", other, _all(others))
     ledger.line("the agent's (rows counted, roles too)", best, _all(mine))
-    ledger.ratio("ratio", best.seconds, other.seconds, LIMIT)
+    ledger.ratio("ratio of the times", best.seconds, other.seconds, LIMIT)
+    ledger.ratio("ratio of the processors' times", best.cpu, other.cpu)
     return stored
 
 
@@ -93,8 +94,10 @@ def _restores(servers: Servers, ledger: Ledger) -> None:
     ledger.line("restic dump | pg_restore", piped)
     ledger.line("restic restore, pg_restore -j 2", jobs)
     ledger.line("the agent's restore (rows compared)", mine)
-    ledger.ratio("ratio to the pipe", mine.seconds, piped.seconds, LIMIT)
-    ledger.ratio("ratio to -j 2", mine.seconds, jobs.seconds)
+    ledger.ratio("ratio of the times, to the pipe", mine.seconds, piped.seconds, LIMIT)
+    ledger.ratio("to -j 2", mine.seconds, jobs.seconds)
+    ledger.ratio("ratio of the processors' times, to the pipe", mine.cpu, piped.cpu)
+    ledger.ratio("to -j 2", mine.cpu, jobs.cpu)
 
 
 def _changed(servers: Servers, ledger: Ledger, first: int) -> None:
@@ -160,7 +163,11 @@ def _shell(servers: Servers, command: str, bucket: str) -> None:
 
 def _best(found: list[Footprint]) -> Footprint:
     """The least time, as what else the machine does only adds to it, and the most memory."""
-    return Footprint(min(one.seconds for one in found), max(one.memory for one in found))
+    return Footprint(
+        min(one.seconds for one in found),
+        min(one.cpu for one in found),
+        max(one.memory for one in found),
+    )
 
 
 def _all(found: list[Footprint]) -> str:

@@ -1,13 +1,14 @@
-"""How long something takes, and how much memory it has meanwhile at most."""
+"""How long something takes, how much of the processors, and how much memory at most."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import threading
 import time
 from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,12 @@ _SUBREAPER = 36
 class Footprint:
     """What it came to; complete after the block. `memory` is in bytes, shared pages counted once.
 
-    It is the memory of processes: files that the kernel keeps in memory are not in it.
+    It is the memory of processes: files that the kernel keeps in memory are not in it. `cpu` are
+    the seconds of processors that it took, by the servers that it asked too.
     """
 
     seconds: float = 0
+    cpu: float = 0
     memory: int = 0
 
 
@@ -42,21 +45,22 @@ def measured(apart: Collection[int] = ()) -> Generator[Footprint]:
 
     looking = threading.Thread(target=look)
     looking.start()
-    begun = time.monotonic()
+    used, begun = _used(apart), time.monotonic()
     try:
         yield found
     finally:
         found.seconds = time.monotonic() - begun
         ended.set()
         looking.join()
+        _bury(apart)
+        found.cpu = _used(apart) - used
 
 
 def _below(parent: int, apart: Collection[int]) -> set[int]:
     children: dict[int, list[int]] = {}
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            # What is in brackets is the program's name, whatever it has in it.
-            fields = (place / "stat").read_text().rpartition(")")[2].split()
+            fields = _stat(int(place.name))
         except OSError:
             continue  # it has ended
         children.setdefault(int(fields[1]), []).append(int(place.name))
@@ -67,6 +71,29 @@ def _below(parent: int, apart: Collection[int]) -> set[int]:
         found.update(mine)
         left += mine
     return found
+
+
+def _used(servers: Collection[int]) -> float:
+    """Seconds of processors, of all children that have ended and of the servers so far."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ticks = 0
+    for server in servers:
+        ticks += sum(map(int, _stat(server)[11:15]))
+    return ended.ru_utime + ended.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _bury(apart: Collection[int]) -> None:
+    """Take note of the orphans that have ended: nobody else does."""
+    for process in _below(os.getpid(), apart):
+        with suppress(OSError):
+            if _stat(process)[0] == "Z":
+                os.waitpid(process, os.WNOHANG)
+
+
+def _stat(process: int) -> list[str]:
+    """What the kernel says of a process, from its state on; raises `OSError` when it has ended."""
+    # What is in brackets is the program's name, whatever it has in it.
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
 
 
 def _memory(process: int) -> int:

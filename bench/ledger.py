@@ -18,11 +18,9 @@ class Ledger:
         print(f"\n{text}", flush=True)
 
     def line(self, what: str, found: Footprint, more: str = "") -> None:
-        """Seconds, and the most memory."""
-        print(
-            f"  {what:46} {found.seconds:8.1f} s {found.memory / 2**20:8.0f} MiB  {more}".rstrip(),
-            flush=True,
-        )
+        """Seconds, seconds of processors, and the most memory."""
+        told = f"{found.seconds:8.1f} s {found.cpu:8.1f} s CPU {found.memory / 2**20:6.0f} MiB"
+        print(f"  {what:46} {told}  {more}".rstrip(), flush=True)
 
     def ratio(self, what: str, mine: float, other: float, limit: float | None = None) -> None:
         """How much more something is than another, and whether it may be."""

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,113 @@ def test_a_time_that_the_archive_does_not_reach_is_refused(bench: ArchiveBench) 
         assert code == 1
         assert said in told["error"]
     assert not list((bench.root / "work").glob("restore-*")), "nothing is left"
+
+
+def proof(bench: ArchiveBench) -> dict[str, Any]:
+    """What the proof says of the archive."""
+    _, proofs = bench.agent("verify")
+    return next(one for one in proofs if one["source"] == "archive")
+
+
+@contextmanager
+def away(bench: ArchiveBench, *files: Path) -> Generator[None]:
+    """Without these objects."""
+    kept = bench.root / "kept"
+    kept.mkdir()
+    for file in files:
+        file.rename(kept / file.name)
+    try:
+        yield
+    finally:
+        for file in files:
+            (kept / file.name).rename(file)
+        kept.rmdir()
+
+
+@pytest.fixture
+def backed_up(bench: ArchiveBench) -> ArchiveBench:
+    """With a backup, and some segments after it."""
+    code, told = bench.agent("run")
+    assert code == 0, told
+    for _ in range(3):
+        bench.written()
+        bench.archived(datetime.now(UTC))
+    return bench
+
+
+def test_the_archive_is_proven_with_the_backups(backed_up: ArchiveBench) -> None:
+    _, moment = backed_up.written()
+    backed_up.archived(moment)
+    found = proof(backed_up)
+    assert found["problems"] == []
+    assert found["counted"] == 2000 + len(backed_up.rows())
+    assert found["age_hours"] < 0.1
+    journal = json.loads((backed_up.root / "work/journal.json").read_text())
+    assert journal["proofs"]["archive"]["held"], "as any other source, in metrics and alerts"
+    assert not list((backed_up.root / "work").glob("verify-*")), "the throwaway server is gone"
+
+
+def test_a_segment_that_is_missing_in_the_middle_is_found(backed_up: ArchiveBench) -> None:
+    missing = backed_up.segments()[-2]
+    with away(backed_up, missing):
+        (problem,) = proof(backed_up)["problems"]
+    assert "1 segments are missing" in problem
+    assert missing.name.partition(".")[0] in problem
+
+
+def test_an_archive_that_ends_before_it_says_is_found(backed_up: ArchiveBench) -> None:
+    backed_up.stop_archive()
+    try:
+        with away(backed_up, *backed_up.segments()[-2:]):
+            (problem,) = proof(backed_up)["problems"]
+    finally:
+        backed_up.archive()
+    assert "the archive ends at" in problem
+    assert "was said to reach" in problem
+
+
+def test_a_base_backup_that_was_cut_short_is_found(backed_up: ArchiveBench) -> None:
+    (base,) = (file for file in backed_up.objects("archive") if ".tar.gz" in file.name)
+    whole = base.read_bytes()
+    # In the middle of a block of rclone's, and between two of them.
+    for length in (len(whole) * 6 // 10, 32 + 20 * (65536 + 16)):
+        base.write_bytes(whole[:length])
+        try:
+            (problem,) = proof(backed_up)["problems"]
+        finally:
+            base.write_bytes(whole)
+        assert f"the base backup {base.name.partition('.')[0]} is not whole" in problem
+
+
+def test_an_archive_of_another_key_is_found(backed_up: ArchiveBench) -> None:
+    backed_up.stop_archive()
+    backed_up.key = "another-key"
+    try:
+        # A repository of that key would be told first.
+        with away(backed_up, backed_up.root / "s3/backups/config"):
+            found = proof(backed_up)["problems"]
+    finally:
+        backed_up.key = "correct-key"
+        backed_up.archive()
+    assert found == ["the archive was encrypted with another key"]
+
+
+def test_an_archive_that_is_hours_behind_is_stale(backed_up: ArchiveBench) -> None:
+    backed_up.clock, backed_up.skew = timedelta(hours=5), 10**9
+    try:
+        (problem,) = proof(backed_up)["problems"]
+    finally:
+        backed_up.clock, backed_up.skew = timedelta(), 300
+    assert problem == "stale: what was committed in the last 5.0 hours is not archived"
+
+
+def test_a_table_that_the_archive_lacks_is_found(bench: ArchiveBench) -> None:
+    bench.sql("CREATE TABLE gone (n int)")
+    code, told = bench.agent("run")
+    assert code == 0, told
+    bench.sql("DROP TABLE gone")
+    bench.archived(datetime.now(UTC))
+    assert proof(bench)["problems"] == ["table public.gone of chat is missing"]
 
 
 def test_what_is_in_the_bucket_is_encrypted(bench: ArchiveBench) -> None:

@@ -21,10 +21,10 @@ from images.backup.agent.alone import BusyError, alone
 from images.backup.agent.backup import Result, sweep
 from images.backup.agent.journal import Attempt, Journal
 from images.backup.agent.process import AgentError
+from images.backup.agent.proof import Proof
 from images.backup.agent.schedule import RETRY, Slot
 from images.backup.agent.serve import Job, Scheduler
 from images.backup.agent.settings import Settings
-from images.backup.agent.verify import Proof
 
 CHAT = "postgres/chat"
 START = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)  # a Wednesday

@@ -26,6 +26,7 @@ from .sources import sources
 
 SETTINGS = Path("/etc/backup/settings.json")
 LATEST = "latest"
+ALL = "all"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -79,10 +80,15 @@ def _answer(told: argparse.Namespace, settings: Settings, now: datetime) -> tupl
 
 def _restored(told: argparse.Namespace, settings: Settings, now: datetime) -> dict[str, str]:
     restored = told.beside or told.source
+    if told.source == ALL and (told.beside or not told.to):
+        raise AgentError("all databases come back to a time, in their places: --to, no --beside")
     if not told.to:
         kept = tasks.bring_back(settings, told.source, told.snapshot, told.beside, now)
         return {"restored": restored, "kept": kept}
     moment = None if told.to == LATEST else datetime.fromisoformat(told.to)
+    if told.source == ALL:
+        places, last = tasks.bring_all_back_to(settings, moment, now)
+        return {"restored": ALL, "kept": ", ".join(filter(None, places.values())), "last": last}
     kept, last = tasks.bring_back_to(settings, told.source, moment, told.beside, now)
     return {"restored": restored, "kept": kept, "last": last}
 
@@ -123,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     back = verbs.add_parser("restore", help="bring a source back")
     out = verbs.add_parser("export", help="write a source's dump to standard output")
     for verb in (back, out):
-        verb.add_argument("source", help="as `run` names it")
+        verb.add_argument("source", help=f"as `run` names it; `{ALL}` databases, to restore")
         verb.add_argument("--snapshot", default="", help="the beginning of its id")
     back.add_argument("--to", default="", help=f"as at this time, ISO 8601, or `{LATEST}`")
     back.add_argument("--beside", default="", help="under this name, beside the present one")

@@ -134,10 +134,13 @@ class Archive:
     def unpack(self, base: Base, folder: Path) -> None:
         """Bring a base backup into a folder; raises `AgentError`."""
         with self._configured() as (programs, rclone):
-            programs.pipe(
-                [*rclone, "cat", f"archive:{base.cluster}/base/{base.name}.tar.gz"],
-                ["tar", "-x", "-z", "-C", str(folder), "-f", "-"],
-            )
+            try:
+                programs.pipe(
+                    [*rclone, "cat", f"archive:{base.cluster}/base/{base.name}.tar.gz"],
+                    ["tar", "-x", "-z", "-C", str(folder), "-f", "-"],
+                )
+            except AgentError as error:
+                raise AgentError(f"the base backup {base.name} is not whole: {error}") from error
 
     def _copy(self, source: str, target: str, segments: Sequence[str]) -> None:
         names = "".join(f"{name}{PACKED}\n" for name in segments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,43 +53,56 @@ class Database:
     def restore(self, manifest: Manifest, dump: Path, lab: Lab, target: Target) -> str:
         """Restore beside, compare, and then change names in one transaction."""
         del lab  # the copy is made in the server itself
+        name = self.copied(manifest, dump, target)
+        if target.beside:
+            return ""
+        return take_places(self.server, {self.database: name}, target.stamp)[self.database]
+
+    def copied(self, manifest: Manifest, dump: Path, target: Target) -> str:
+        """The name of a copy beside, once it is what was dumped; raises `AgentError`."""
         name = target.beside or f"{self.database}_restored_{target.stamp}"
         self.server.load(manifest, dump, name)
         if different := self.server.differences(manifest, name):
             raise AgentError(f"the copy {name} is not what was backed up: " + "; ".join(different))
-        if target.beside:
-            return ""
-        kept = f"{self.database}_before_{target.stamp}"
-        self._give_place(name, kept)
-        return kept
+        return name
 
-    def _give_place(self, name: str, kept: str) -> None:
-        """Rename both in one transaction, once the old one's connections have ended."""
-        query, mine = self.server.query, quoted(self.database)
-        if self.database not in query("SELECT datname FROM pg_database").splitlines():
-            query(f"ALTER DATABASE {quoted(name)} RENAME TO {mine}")
-            return
+
+def take_places(server: Postgres, copies: Mapping[str, str], stamp: str) -> dict[str, str]:
+    """Give copies the names of their databases, all in one transaction.
+
+    Returns as what each of those is kept, empty for one that was not there. Connections to them are
+    ended before. Raises `AgentError`: all have their names then.
+    """
+    there = set(server.query("SELECT datname FROM pg_database").splitlines()) & copies.keys()
+    kept = {name: f"{name}_before_{stamp}" if name in there else "" for name in copies}
+    away = [f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(kept[name])}" for name in there]
+    here = [
+        f"ALTER DATABASE {quoted(copy)} RENAME TO {quoted(name)}" for name, copy in copies.items()
+    ]
+    try:
         # Services reconnect at once: nobody may, until the name is the new database's.
-        query(f"ALTER DATABASE {mine} CONNECTION LIMIT 0")
-        try:
-            self._close()
-            query(
-                f"BEGIN; ALTER DATABASE {mine} RENAME TO {quoted(kept)};"
-                f"ALTER DATABASE {quoted(name)} RENAME TO {mine}; COMMIT"
-            )
-        except AgentError:
-            query(f"ALTER DATABASE {mine} CONNECTION LIMIT -1")
-            raise
+        _limit(server, there, 0)
+        for name in there:
+            _close(server, name)
+        server.query("; ".join(["BEGIN", *away, *here, "COMMIT"]))
+    except AgentError:
+        _limit(server, there, -1)
+        raise
+    return kept
 
-    def _close(self) -> None:
-        ask = (
-            "SELECT datname FROM (SELECT datname, pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = :'database') ended"
-        )
-        deadline = time.monotonic() + _CLOSING_SECONDS
-        while self.server.query(f"\\set database {self.database}\n{ask}"):
-            if time.monotonic() > deadline:
-                raise AgentError(
-                    f"{self.database} still has connections after {_CLOSING_SECONDS} s"
-                )
-            time.sleep(0.2)
+
+def _limit(server: Postgres, databases: Collection[str], connections: int) -> None:
+    for name in databases:
+        server.query(f"ALTER DATABASE {quoted(name)} CONNECTION LIMIT {connections}")
+
+
+def _close(server: Postgres, database: str) -> None:
+    ask = (
+        "SELECT datname FROM (SELECT datname, pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = :'database') ended"
+    )
+    deadline = time.monotonic() + _CLOSING_SECONDS
+    while server.query(f"\\set database {database}\n{ask}"):
+        if time.monotonic() > deadline:
+            raise AgentError(f"{database} still has connections after {_CLOSING_SECONDS} s")
+        time.sleep(0.2)

@@ -96,10 +96,14 @@ class Postgres:
         ]  # fmt: skip
         self.programs.run(command)
 
+    def counts(self, database: str) -> dict[str, int]:
+        """The rows of each table, at one moment; raises `AgentError`."""
+        with self._session(database) as session:
+            return session.counts()
+
     def differences(self, manifest: Manifest, name: str) -> list[str]:
         """In what a restored database differs from its manifest; raises `AgentError`."""
-        with self._session(name) as session:
-            rows = session.counts()
+        rows = self.counts(name)
         schema = self.programs.run(["pg_dump", *self.options, "--schema-only", "-d", name])
         found = [f"table {table} is missing" for table in manifest.counts if table not in rows]
         found += [

@@ -7,7 +7,7 @@ The server remembers by a replication slot what was received, and keeps no more 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +117,20 @@ def end_of(segment: str, size: int) -> int:
     """Where a segment of `size` bytes ends in the log, in bytes."""
     high, low = int(segment[8:16], 16), int(segment[16:24], 16)
     return (high << 32) + (low + 1) * size
+
+
+def gaps(first: str, segments: Sequence[str], size: int) -> list[str]:
+    """The segments of `size` bytes that are missing from `first` to the last of these."""
+    timeline, numbers = first[:8], {end_of(one, size) // size for one in segments}
+    begin = end_of(first, size) // size
+    missing = sorted(set(range(begin, max(numbers, default=begin) + 1)) - numbers)
+    return [_named(timeline, number - 1, size) for number in missing]
+
+
+def _named(timeline: str, number: int, size: int) -> str:
+    """The name of the log's segment of that number, counted from 0."""
+    of_4_gib = (1 << 32) // size
+    return f"{timeline}{number // of_4_gib:08X}{number % of_4_gib:08X}"
 
 
 def mislaid(error: str) -> AgentError:

@@ -23,10 +23,14 @@ _LAST = re.compile(r"last completed transaction was at log time (.+)")
 
 @dataclass(frozen=True, kw_only=True)
 class Recovered:
-    """A server that only this process reaches; `last` is when its last transaction ended."""
+    """A server that only this process reaches; `last` is when its last transaction ended.
+
+    It is of the base backup `base`, and of the log after that.
+    """
 
     postgres: Postgres
     last: str
+    base: Base
 
 
 @contextmanager
@@ -38,7 +42,7 @@ def recovered(settings: Settings, folder: Path, moment: datetime | None) -> Gene
     """
     archive = Archive(settings)
     bases = archive.bases()
-    base, segments = _chosen(archive, bases, moment)
+    base, segments = chosen(archive, bases, moment)
     data, wal = folder / "data", folder / "wal"
     for made in (data, wal):
         made.mkdir(mode=0o700)
@@ -51,7 +55,7 @@ def recovered(settings: Settings, folder: Path, moment: datetime | None) -> Gene
     try:
         with serving(folder, seconds=_SECONDS) as postgres:
             _reached(data, postgres)
-            yield Recovered(postgres=postgres, last=_last(log))
+            yield Recovered(postgres=postgres, last=_last(log), base=base)
     except AgentError as error:
         if log.exists() and _TOO_EARLY in log.read_text(errors="replace"):
             end = _last(log) or "its base backup"
@@ -61,10 +65,13 @@ def recovered(settings: Settings, folder: Path, moment: datetime | None) -> Gene
         raise
 
 
-def _chosen(
+def chosen(
     archive: Archive, bases: Sequence[Base], moment: datetime | None
 ) -> tuple[Base, list[str]]:
-    """The latest base backup before the moment whose own log is whole, and its server's log."""
+    """The latest base backup before the moment whose own log is whole, and its server's log.
+
+    Raises `AgentError` when there is none.
+    """
     for base in reversed(bases):
         if moment and base.ended > moment:
             continue

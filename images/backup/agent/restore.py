@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .backup import scratch
-from .database import Database
+from .database import Database, take_places
 from .manifest import DUMP, Manifest
 from .process import AgentError
-from .recovery import recovered
+from .recovery import Recovered, recovered
 from .repository import Repository, Snapshot
 from .settings import Settings
 from .source import Restorable, Source, Target
-from .sources import named
+from .sources import named, sources
 from .throwaway import Lab
 from .verify import fetched
 
@@ -59,6 +59,44 @@ def restore_to(
         shutil.rmtree(folder / "data")
         with Lab(folder) as lab:
             return source.restore(manifest, folder / DUMP, lab, target), found.last
+
+
+def restore_all_to(
+    settings: Settings, moment: datetime | None, now: datetime
+) -> tuple[dict[str, str], str]:
+    """Restore every database as at `moment`, by one recovery; otherwise as `restore_to`.
+
+    Returns as what each database is kept. All copies are there and compared before the first takes
+    its place, and all take it in one transaction: it is everything or nothing.
+    """
+    databases = [source for source in sources(settings) if isinstance(source, Database)]
+    target = Target(beside="", stamp=now.strftime("%Y%m%d%H%M%S"))
+    with scratch(settings, "restore") as root:
+        folder = Path(root)
+        with recovered(settings, folder, moment) as found:
+            _refuse_missing(found, databases)
+            dumped = {one: _dumped(found, one, folder) for one in databases}
+        shutil.rmtree(folder / "data")
+        copies: dict[str, str] = {}
+        for one, (manifest, place) in dumped.items():
+            copies[one.database] = one.copied(manifest, place / DUMP, target)
+            shutil.rmtree(place)
+        return take_places(databases[0].server, copies, target.stamp), found.last
+
+
+def _dumped(found: Recovered, database: Database, folder: Path) -> tuple[Manifest, Path]:
+    """A database's dump out of a recovered server, in a folder of its own."""
+    place = folder / f"dump-{database.database}"
+    place.mkdir(mode=0o700)
+    return replace(database, server=found.postgres).dump(place), place
+
+
+def _refuse_missing(found: Recovered, databases: Sequence[Database]) -> None:
+    there = found.postgres.query("SELECT datname FROM pg_database").splitlines()
+    if missing := [one.database for one in databases if one.database not in there]:
+        raise AgentError(
+            f"{', '.join(missing)} did not exist at that time: restore the others one by one"
+        )
 
 
 def export(settings: Settings, name: str, snapshot: str, to: BinaryIO) -> None:

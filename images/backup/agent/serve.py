@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NoReturn
 
-from . import metrics, tasks
+from . import archive_proof, metrics, tasks
 from .alone import BusyError, alone
 from .archived import Archived
 from .backup import sweep
@@ -145,6 +145,7 @@ def answer(scheduler: Scheduler, path: str) -> tuple[int, str, str]:
                 settings = scheduler.settings
                 journal = Journal.read(settings.work, scheduler.clock())
                 names = [source.name for source in sources(settings)]
+                names += [archive_proof.NAME] if settings.archive_user else []
                 text = metrics.render(journal, names, scheduler.due())
                 text += metrics.archive(journal, Archived.read(settings.work))
                 return 200, metrics.CONTENT_TYPE, text

@@ -13,9 +13,10 @@ from .alone import alone
 from .archive import Base
 from .backup import Result, back_up
 from .journal import Attempt, Journal
-from .restore import export, restore, restore_to
+from .proof import Proof
+from .restore import export, restore, restore_all_to, restore_to
 from .settings import Settings
-from .verify import Proof, verify
+from .verify import verify
 
 
 def run(
@@ -73,6 +74,14 @@ def bring_back_to(
     """Restore a database as `restore_to` does, once nothing else is under way."""
     with alone(settings.work, f"restore of {database}", settings.wait_seconds):
         return restore_to(settings, database, moment, beside, now)
+
+
+def bring_all_back_to(
+    settings: Settings, moment: datetime | None, now: datetime
+) -> tuple[dict[str, str], str]:
+    """Restore every database as `restore_all_to` does, once nothing else is under way."""
+    with alone(settings.work, "restore of all databases", settings.wait_seconds):
+        return restore_all_to(settings, moment, now)
 
 
 def base(settings: Settings, now: datetime, *, patience: float = 0) -> Base:

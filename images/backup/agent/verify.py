@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from . import archive_proof
 from .backup import check_clock, repositories, scratch
+from .database import Database
 from .manifest import DUMP, MANIFEST, Manifest, file_digest
 from .process import AgentError
+from .proof import Proof
 from .repository import Repository, Snapshot
 from .settings import Settings
 from .source import Source
@@ -16,24 +19,17 @@ from .sources import sources
 from .throwaway import Lab
 
 
-@dataclass(frozen=True, kw_only=True)
-class Proof:
-    """What a restore of one source showed; without problems it is proven."""
-
-    source: str
-    snapshot: str = ""
-    age_hours: float = 0
-    counted: int = 0
-    problems: list[str] = field(default_factory=list[str])
-
-
 def verify(settings: Settings, now: datetime) -> list[Proof]:
-    """Prove the latest backup of every source; raises `AgentError` when none can be read."""
+    """Prove the latest backup of every source, and the archive where there is one.
+
+    Raises `AgentError` when none can be read.
+    """
     check_clock(settings, now)
+    begun = time.monotonic()
     found = repositories(settings)
     latest = {s.source: s for repository in found.values() for s in repository.snapshots()}
     with scratch(settings, "verify") as folder, Lab(Path(folder)) as lab:
-        return [
+        proofs = [
             _proof(
                 settings,
                 found[source.terms.repository],
@@ -44,6 +40,16 @@ def verify(settings: Settings, now: datetime) -> list[Proof]:
             )
             for source in sources(settings)
         ]
+    if settings.archive_user:
+        manifests = {
+            source.database: found[source.terms.repository].manifest(latest[source.name])
+            for source in sources(settings)
+            if isinstance(source, Database) and source.name in latest
+        }
+        # The proofs before took their time, and the archive has gone on meanwhile.
+        then = now + timedelta(seconds=time.monotonic() - begun)
+        proofs.append(archive_proof.prove(settings, manifests, then))
+    return proofs
 
 
 def fetched(repository: Repository, snapshot: Snapshot, folder: Path) -> Manifest:
