@@ -1,4 +1,4 @@
-"""`manacore restore`: bring back a database, Redis, or a folder; a database as at any time."""
+"""`manacore restore`: bring back a database, Redis, or a folder; databases as at any time."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ops.source import named, own
 from ops.target import Target
 
 LATEST = "latest"
+ALL = "all"
 _DATABASES = "postgres/"
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,62}")
 _ID = re.compile(r"[0-9a-f]{4,64}")
@@ -27,7 +28,11 @@ _MARGIN = timedelta(hours=4)
 _WITHOUT = "--no-backup goes without: what is replaced stays on the server, but for Redis."
 
 Wanted = Annotated[
-    str, typer.Argument(help="As `backup list` names it; `chat` is enough for postgres/chat.")
+    str,
+    typer.Argument(
+        help="As `backup list` names it; `chat` is enough for postgres/chat. With --to, "
+        f"`{ALL}` is every database."
+    ),
 ]
 Id = Annotated[
     str, typer.Option("--snapshot", help="Beginning of a backup's id; else the latest good one.")
@@ -60,10 +65,11 @@ def restore(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
 ) -> None:
     """Bring a database, Redis or a folder back from a backup, in its place or beside it.
 
-    With --to, from the archive: as it was at that time, to the transaction.
+    With --to, from the archive: as it was at that time, to the transaction; `all` databases at once
+    or none.
 
-    In its place: asks for its name, takes a backup, and keeps what was there under another name
-    (of Redis: in that backup). Other services run on meanwhile.
+    In its place: asks for its name (of all: the stack's), takes a backup, and keeps what was there
+    under another name (of Redis: in that backup). Other services run on meanwhile.
     """
     with told():
         _refuse_options(source, snapshot, to, beside)
@@ -71,7 +77,7 @@ def restore(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
         agent = Agent.of(target)
         # Now, not later: the backup taken below would be the latest good one itself.
         chosen = None if to else _chosen(agent.snapshots(), source, snapshot)
-        name = chosen.source if chosen else f"{_DATABASES}{own(source)}"
+        name = chosen.source if chosen else _archived(source)
         when = _moment(chosen) if chosen else to
         if not beside and not yes:
             _confirmed(stack, name, when)
@@ -85,11 +91,17 @@ def restore(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
         of = {"snapshot": chosen.id, "time": chosen.time.isoformat()} if chosen else {"time": to}
         console.answer({**done, **of})
         return
-    console.note(f"{done['restored']} is as it was at {when}.")
+    what = "Every database" if name == ALL else done["restored"]
+    console.note(f"{what} is as it was at {when}.")
     if last := done.get("last"):
         console.note(f"The last transaction before that ended at {last}.")
     if done["kept"]:
-        console.note(f"What it was before is kept as {done['kept']}, which nobody uses.")
+        console.note(f"What was there before is kept as {done['kept']}, which nobody uses.")
+
+
+def _archived(source: str) -> str:
+    """The name of a database, or of all of them."""
+    return source if source == ALL else f"{_DATABASES}{own(source)}"
 
 
 def _brought(agent: Agent, chosen: Snapshot, beside: str) -> dict[str, str]:
@@ -118,6 +130,10 @@ def _refuse_options(source: str, snapshot: str, to: str, beside: str) -> None:
     problems: list[str] = []
     if snapshot and to:
         problems.append("--snapshot, --to: one of them only")
+    if source == ALL and not to:
+        problems.append(f"{ALL}: goes with --to only, which takes every database to one moment")
+    if source == ALL and beside:
+        problems.append(f"--beside: has one name, and {ALL} are many")
     if to and "/" in source and not source.startswith(_DATABASES):
         problems.append(f"--to: goes with a database only, and {source} is none")
     if to and to != LATEST and (wrong := _no_past_time(to)):
@@ -155,9 +171,10 @@ def _chosen(snapshots: Sequence[Snapshot], wanted: str, identity: str) -> Snapsh
 
 
 def _confirmed(stack: str, source: str, when: str) -> None:
-    name = own(source)
+    name = stack if source == ALL else own(source)
+    what = "Every database" if source == ALL else source
     typed = typer.prompt(
-        f"{source} of {stack} becomes what it was at {when}; who uses it loses"
+        f"{what} of {stack} becomes what it was at {when}; who uses it loses"
         f" its connection. Type {name} to go on",
         err=True,
     )
@@ -179,10 +196,12 @@ def _secured(agent: Agent, source: str) -> None:
     """Back up what is about to be replaced."""
     answer, _ = agent.ask("run")
     results = {one["source"]: one for one in cast("list[Mapping[str, Any]]", answer)}
-    mine = results.get(source, {})
-    if not mine.get("snapshot"):
-        said = str(mine.get("problem") or "it is not among what is backed up")
-        raise OpsError(f"{source} could not be backed up; nothing was touched.", [said, _WITHOUT])
+    databases = [name for name in results if name.startswith(_DATABASES)]
+    for name in databases if source == ALL else [source]:
+        mine = results.get(name, {})
+        if not mine.get("snapshot"):
+            said = str(mine.get("problem") or "it is not among what is backed up")
+            raise OpsError(f"{name} could not be backed up; nothing was touched.", [said, _WITHOUT])
     for one in results.values():
         if one["problem"]:
             console.note(f"{one['source']}: {one['problem']}")

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.local, pytest.mark.full]
 
 # As the program sets it, but for a tenth of the time.
 SWITCH_SECONDS = 4
+OTHER = "uload"
 PATIENCE = 60
 
 
@@ -32,7 +33,7 @@ class ArchiveBench(Bench):
         """Start everything, and archive."""
         self.start()
         self.empty_bucket()
-        made = roles({"chat": "one", BACKUP_ROLE: "two", ARCHIVE_ROLE: "three"})
+        made = roles({"chat": "one", OTHER: "four", BACKUP_ROLE: "two", ARCHIVE_ROLE: "three"})
         self.sql(made, "postgres")
         ledger = "CREATE TABLE ledger (n bigserial, at timestamptz DEFAULT clock_timestamp())"
         self.sql(ledger)
@@ -98,7 +99,11 @@ def bench() -> Generator[ArchiveBench]:
             Path(folder),
             options=["max_slot_wal_keep_size=320MB"],
             kinds=frozenset({"postgres"}),
-            more={"archive_user": ARCHIVE_ROLE, "beat_seconds": SWITCH_SECONDS},
+            more={
+                "archive_user": ARCHIVE_ROLE,
+                "beat_seconds": SWITCH_SECONDS,
+                "databases": ["chat", OTHER],
+            },
         )
         try:
             found.begin()
@@ -239,6 +244,51 @@ def test_a_table_that_the_archive_lacks_is_found(bench: ArchiveBench) -> None:
     bench.sql("DROP TABLE gone")
     bench.archived(datetime.now(UTC))
     assert proof(bench)["problems"] == ["table public.gone of chat is missing"]
+
+
+def test_all_databases_come_back_to_one_moment_in_their_places(bench: ArchiveBench) -> None:
+    bench.sql("CREATE TABLE notes (n int); INSERT INTO notes VALUES (1)", OTHER)
+    before, moment = bench.written()
+    bench.sql("INSERT INTO notes VALUES (2)", OTHER)
+    after, _ = bench.written()
+    bench.archived(datetime.now(UTC))
+
+    code, told = bench.agent("restore", "all", "--to", moment.isoformat())
+
+    assert code == 0, told
+    chat, other = told["kept"].split(", ")
+    assert before in bench.rows()
+    assert after not in bench.rows()
+    assert bench.sql("SELECT n FROM notes", OTHER) == "1"
+    assert after in bench.rows(chat)
+    assert bench.sql("SELECT count(*) FROM notes", other) == "2"
+    for owner in ("chat", OTHER):
+        facts = "SELECT pg_get_userbyid(datdba), datconnlimit FROM pg_database"
+        assert bench.sql(f"{facts} WHERE datname = '{owner}'") == f"{owner}|-1"
+    assert datetime.fromisoformat(told["last"].replace(" UTC", "+00:00")) <= moment
+    assert not list((bench.root / "work").glob("restore-*")), "nothing is left"
+
+
+def test_all_databases_come_back_or_none(bench: ArchiveBench) -> None:
+    _, moment = bench.written()
+    bench.sql("CREATE DATABASE later", "postgres")
+    bench.archived(datetime.now(UTC))
+    names = bench.sql("SELECT datname FROM pg_database ORDER BY 1")
+    bench.more["databases"] = ["chat", OTHER, "later"]
+    try:
+        code, told = bench.agent("restore", "all", "--to", moment.isoformat())
+    finally:
+        bench.more["databases"] = ["chat", OTHER]
+    assert code == 1
+    assert "later did not exist at that time" in told["error"]
+    assert bench.sql("SELECT datname FROM pg_database ORDER BY 1") == names
+
+
+def test_all_without_a_time_or_beside_is_refused(bench: ArchiveBench) -> None:
+    for more in ((), ("--snapshot", "aaaa"), ("--to", "latest", "--beside", "look")):
+        code, told = bench.agent("restore", "all", *more)
+        assert code == 1
+        assert "all databases come back to a time" in told["error"]
 
 
 def test_what_is_in_the_bucket_is_encrypted(bench: ArchiveBench) -> None:

@@ -227,6 +227,46 @@ def test_a_time_is_asked_of_the_archive_after_a_backup(remote: Remote, to: str) 
     assert told == {**answer, "time": to}
 
 
+def test_every_database_comes_back_to_one_moment_once_the_stacks_name_is_typed(
+    remote: Remote,
+) -> None:
+    both = [backed_up(), {**backed_up(), "source": "postgres/uload"}]
+    remote.answers["run"] = (both, True)
+    kept = "chat_before_1, uload_before_1"
+    answer = {"restored": "all", "kept": kept, "last": "2026-11-20 02:09:58+00"}
+    remote.answers["restore"] = (answer, True)
+    to = "2026-11-20T02:10:00Z"
+    invoke("restore", "all", "--to", to, typed="all\n", code=1)
+    assert not remote.asked
+    said = flat(invoke("restore", "all", "--to", to, typed="staging\n"))
+    assert remote.asked == [("run",), ("restore", "all", "--to", to)]
+    assert f"Every database is as it was at {to}." in said
+    assert f"kept as {kept}" in said
+
+
+def test_nothing_is_touched_when_one_of_all_cannot_be_backed_up(remote: Remote) -> None:
+    lost = {**backed_up("pg_dump failed (1): gone", identity=""), "source": "postgres/uload"}
+    remote.answers["run"] = ([backed_up(), lost], False)
+    result = invoke("restore", "all", "--to", "latest", "--yes", code=1)
+    assert remote.verbs == ["run"]
+    assert "postgres/uload could not be backed up" in flat(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "goes with --to only"),
+        (["--snapshot", "aaaa"], "goes with --to only"),
+        (["--to", "latest", "--beside", "look"], "has one name"),
+    ],
+)
+def test_all_of_them_come_back_to_a_time_and_in_their_places_only(
+    remote: Remote, arguments: list[str], said: str
+) -> None:
+    assert said in flat(invoke("restore", "all", "--yes", *arguments, code=2))
+    assert remote.asked == []
+
+
 @pytest.mark.parametrize(
     ("to", "said"),
     [
