@@ -44,8 +44,8 @@ def measured(apart: Collection[int] = ()) -> Generator[Footprint]:
             found.memory = max(found.memory, sum(map(_memory, _below(os.getpid(), apart))))
 
     looking = threading.Thread(target=look)
-    looking.start()
     used, begun = _used(apart), time.monotonic()
+    looking.start()
     try:
         yield found
     finally:

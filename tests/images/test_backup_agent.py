@@ -80,7 +80,6 @@ def test_a_loss_of_more_than_half_is_suspect(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("mutant", "said"),
     [
-        ("empty", "pg_restore"),
         ("truncated", "pg_restore"),
         ("table", "table public.rooms is missing"),
         ("row", "table public.rooms has 999 rows instead of 1000"),
@@ -92,12 +91,17 @@ def test_a_dump_that_lacks_something_is_found(bench: Bench, mutant: str, said: s
     assert said in problems(bench)
 
 
-def test_a_dump_that_breaks_off_is_no_backup(bench: Bench) -> None:
-    (bench.root / "mutant").write_text("fails")
+@pytest.mark.parametrize(("mutant", "said"), [("empty", "no data"), ("fails", "server is gone")])
+def test_a_dump_that_is_empty_or_breaks_off_is_no_backup(
+    bench: Bench, mutant: str, said: str
+) -> None:
+    good = backed_up(bench)["snapshot"]
+    (bench.root / "mutant").write_text(mutant)
     code, results = bench.agent("run")
     assert code == 1
-    assert "the server is gone" in results[0]["problem"]
-    assert (results[0]["snapshot"], len(bench.objects("snapshots"))) == ("", 1), "the roles alone"
+    assert said in results[0]["problem"]
+    assert results[0]["snapshot"] == ""
+    assert of_chat(bench.agent("list")[1]) == [good]
 
 
 def test_a_dump_whose_backup_was_ended_counts_for_nothing_and_goes_in_time(bench: Bench) -> None:

@@ -59,11 +59,13 @@ class Postgres:
         """Give a database's dump to `take`; its manifest as `source`'s. Raises `AgentError`."""
         with self._session(database) as session:
             snapshot = session.ask("SELECT pg_export_snapshot()")[0]
+            # psql counts while pg_dump reads: both see what was there at the same moment.
+            session.count()
             same = ["pg_dump", *self.options, f"--snapshot={snapshot}", "-d", database]
             # Not compressed: the repository does it, after it has left out what it has already.
             size = take([*same, "-Fc", "-Z0"], self.programs)
             schema = self.programs.run([*same, "--schema-only"])
-            rows = session.counts()
+            rows = session.counted()
             owner, encoding, collation, version = session.ask(_FACTS)[0].split("|")
         return Manifest(
             source=source,
@@ -99,12 +101,15 @@ class Postgres:
     def counts(self, database: str) -> dict[str, int]:
         """The rows of each table, at one moment; raises `AgentError`."""
         with self._session(database) as session:
-            return session.counts()
+            session.count()
+            return session.counted()
 
     def differences(self, manifest: Manifest, name: str) -> list[str]:
         """In what a restored database differs from its manifest; raises `AgentError`."""
-        rows = self.counts(name)
-        schema = self.programs.run(["pg_dump", *self.options, "--schema-only", "-d", name])
+        with self._session(name) as session:
+            session.count()
+            schema = self.programs.run(["pg_dump", *self.options, "--schema-only", "-d", name])
+            rows = session.counted()
         found = [f"table {table} is missing" for table in manifest.counts if table not in rows]
         found += [
             f"table {table} is not in the manifest" for table in rows.keys() - manifest.counts
@@ -155,22 +160,32 @@ class _Session:
 
     def ask(self, query: str) -> list[str]:
         """The rows of an answer; raises `AgentError` when psql ended instead."""
+        self._tell(f"{query};")
+        return self._answer()
+
+    def count(self) -> None:
+        """Let psql count the rows of each table, for as long as it takes; `counted` waits."""
+        # Each row of the answer is a query. One text however many tables: the pipe takes it whole.
+        self._tell(f"{_TABLES} \\gexec")
+
+    def counted(self) -> dict[str, int]:
+        """The rows of each table; a partitioned table has them in its partitions."""
+        return {name: int(n) for name, _, n in (line.rpartition("|") for line in self._answer())}
+
+    def _tell(self, text: str) -> None:
         try:
-            self.to.write(f"{query};\n\\echo {_END}\n")
+            self.to.write(f"{text}\n\\echo {_END}\n")
             self.to.flush()
         except BrokenPipeError:
             raise AgentError(f"psql ended: {self.answers.read().strip()}") from None
+
+    def _answer(self) -> list[str]:
         rows: list[str] = []
         for line in self.answers:
             if line.strip() == _END:
                 return rows
             rows.append(line.rstrip("\n"))
         raise AgentError("psql ended: " + "; ".join(rows))
-
-    def counts(self) -> dict[str, int]:
-        """The rows of each table; a partitioned table has them in its partitions."""
-        counted = [self.ask(query)[0] for query in self.ask(_TABLES)]
-        return {name: int(n) for name, _, n in (line.rpartition("|") for line in counted)}
 
 
 def _literal(text: str) -> str:
