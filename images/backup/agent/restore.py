@@ -75,10 +75,10 @@ def restore_all_to(
         folder = Path(root)
         with recovered(settings, folder, moment) as found:
             _refuse_missing(found, databases)
-            dumped = {one: _dumped(found, one, folder) for one in databases}
+            dumped = [(one, *_dumped(found, one, folder)) for one in databases]
         shutil.rmtree(folder / "data")
         copies: dict[str, str] = {}
-        for one, (manifest, place) in dumped.items():
+        for one, manifest, place in dumped:
             copies[one.database] = one.copied(manifest, place / DUMP, target)
             shutil.rmtree(place)
         return take_places(databases[0].server, copies, target.stamp), found.last
