@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from bench.backups import agent, held
+from bench.backups import agent
 from bench.ledger import Ledger
 from bench.servers import Servers
+from components.data.postgres import ARCHIVE_ROLE
 from images.backup.agent.archived import Archived
 
 # What is in a segment in which nothing happens does not depend on how long that was.
@@ -20,11 +21,10 @@ _PATIENCE = 600
 def measure(servers: Servers, ledger: Ledger) -> None:
     """Measure it; raises `ServersError` when something fails."""
     ledger.head("the archive")
-    servers.more["beat_seconds"] = _BEAT_SECONDS
+    servers.more |= {"archive_user": ARCHIVE_ROLE, "beat_seconds": _BEAT_SECONDS}
     archiver = servers.start_process(*servers.command("archive"))
     state = servers.root / "work/archived.json"
     servers.until(state.exists)
-    before = held(servers, "archive")
     base, _ = agent(servers, "base")
     (packed,) = [file for file in servers.objects("archive") if ".tar.gz" in file.name]
     size = packed.stat().st_size
@@ -41,13 +41,14 @@ def measure(servers: Servers, ledger: Ledger) -> None:
     servers.sql("UPDATE messages SET body = 'the last word' WHERE id = 1")
     moment = datetime.now(UTC)
     servers.until(lambda: _reaches(servers, moment), _PATIENCE)
+    proof, _ = agent(servers, "verify")
+    ledger.line("the agent's proof, with the archive's", proof)
     archiver.terminate()
     archiver.wait()
     back, told = agent(
         servers, "restore", "postgres/chat", "--to", "latest", "--beside", "chat_then"
     )
     ledger.line("restore --to latest", back, f"until {told['last']}")
-    ledger.size("all of the archive", held(servers, "archive") - before)
     word = servers.sql("SELECT body FROM messages WHERE id = 1", "chat_then")
     if word != "the last word":
         ledger.head(f"  the restore lacks what was archived: {word!r}")

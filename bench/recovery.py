@@ -45,7 +45,6 @@ def main() -> int:
         # Checked here, where it will be.
         _refuse_without_room(Path(folder), gigabytes)
         servers = Servers(Path(folder), _port(), options=_OPTIONS)
-        servers.more["archive_user"] = ARCHIVE_ROLE
         try:
             _start(servers, gigabytes)
             ledger = Ledger()
