@@ -29,7 +29,7 @@ _RCLONE = (
     "rclone", "--retries=2", "--low-level-retries=3", "--contimeout=10s", "--timeout=60s",
     # Names say what a segment is; no other version of it may ever take its place.
     "--size-only", "--immutable",
-    # A stream's size is not known before: parts of 32 MiB allow for 312 GiB.
+    # A stream's size is not known before, and S3 takes 10,000 parts of it.
     "--s3-chunk-size=32Mi", "--s3-upload-concurrency=2",
 )  # fmt: skip
 _CONFIGURATION = """\
