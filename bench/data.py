@@ -57,15 +57,15 @@ class Text:
     pool: str
 
     @classmethod
-    def made(cls, seed: int) -> Text:
-        """A few words often, most of them seldom; the same for the same seed."""
+    def made(cls, seed: int, length: int = _POOL) -> Text:
+        """So many words, a few of them often, most seldom; the same for the same seed."""
         chance = random.Random(seed)  # noqa: S311 - data, no secret
         words = [
             "".join(chance.choices(_LETTERS, range(len(_LETTERS), 0, -1), k=chance.randint(2, 10)))
             for _ in range(_WORDS)
         ]
         often = list(accumulate(1 / (rank + 2) for rank in range(_WORDS)))
-        return cls(chance, " ".join(chance.choices(words, cum_weights=often, k=_POOL)))
+        return cls(chance, " ".join(chance.choices(words, cum_weights=often, k=length)))
 
     def some(self, least: int, most: int) -> str:
         """So many characters of it."""
