@@ -298,6 +298,20 @@ def test_an_agent_that_does_not_answer_is_an_error_with_its_remedy(
     assert "./manacore up --stack staging" in str(error.value)
 
 
+def test_a_document_is_kept_as_the_agent_gets_it(agent: Callable[[str], Agent]) -> None:
+    script = """[ "$*" = "exec -i backup python3 -m agent keep" ] || exit 9
+printf '{"snapshot": "%s"}' "$(cat)\""""
+    assert agent(script).keep("a-document") == "a-document"
+
+
+def test_a_document_that_is_not_kept_is_an_error_with_the_agents_reason(
+    agent: Callable[[str], Agent],
+) -> None:
+    with pytest.raises(OpsError, match="staging: keep failed") as error:
+        agent("""echo '{"error": "the bucket cannot be reached"}'; exit 1""").keep("a-document")
+    assert "the bucket cannot be reached" in str(error.value)
+
+
 def test_a_stack_without_the_agent_says_what_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
     support = [{"kind": "edge", "server": "main", "container": "edge"}]
     found: dict[str, Any] = {"servers": {"main": {"ipv4": "198.51.100.10"}}, "support": support}
