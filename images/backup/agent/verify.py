@@ -29,8 +29,8 @@ class Proof:
 
 def verify(settings: Settings, now: datetime) -> list[Proof]:
     """Prove the latest backup of every source; raises `AgentError` when none can be read."""
-    check_clock(settings, now)
     found = repositories(settings)
+    check_clock(settings, found[settings.repository], now)
     latest = {s.source: s for repository in found.values() for s in repository.snapshots()}
     with scratch(settings, "verify") as folder, Lab(Path(folder)) as lab:
         return [
