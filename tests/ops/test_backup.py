@@ -20,6 +20,7 @@ from ops.failures import OpsError
 from ops.placing import place
 from ops.release.server import Server
 from ops.target import Target
+from tests.support.server import OUTPUT, server_here
 
 NOW = datetime.now(UTC)
 OLD, GOOD, SUSPECT = "aaaa1111", "bbbb2222", "cccc3333"
@@ -261,12 +262,8 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Ag
     """An agent on a server that is this machine: ssh runs commands here, docker a given script."""
 
     def made(script: str) -> Agent:
-        for name, text in (("ssh", 'shift 1\nexec sh -c "$*"'), ("docker", script)):
-            (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
-            (tmp_path / name).chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-        output = {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": list[str]()}
-        return Agent(stack="staging", server=Server("main", output), container="backup")
+        server_here(tmp_path, monkeypatch, docker=script)
+        return Agent(stack="staging", server=Server("main", OUTPUT), container="backup")
 
     return made
 
@@ -348,10 +345,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     old = tmp_path / "old"
     old.mkdir()
     (old / "key.pem").write_text("the old one")
-    scripts = {
-        "ssh": 'shift 1\nexec sh -c "$*"',
-        "sudo": 'exec "$@"',
-        "docker": f"""echo "$*" >>{tmp_path}/asked
+    docker = f"""echo "$*" >>{tmp_path}/asked
 case "$1" in
   inspect) case "$*" in *'"/mnt/folders/edge-data"'*) echo {here} ;; esac ;;
   exec) [ ! -e {tmp_path}/broken ] || {{ echo the dump is not whole >&2; exit 1; }}
@@ -359,19 +353,14 @@ case "$1" in
   ps) echo edge backup ;;
   stop) [ "$(cat {here}/key.pem)" = 'the present one' ] ;;
   start) [ ! -e {tmp_path}/broken ] ;;
-esac""",
-    }
+esac"""
     (tmp_path / "bin").mkdir()
-    for name, text in scripts.items():
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / "bin" / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    server_here(tmp_path / "bin", monkeypatch, docker=docker)
     return tmp_path
 
 
 def placed(beside: str = "") -> dict[str, str]:
-    output = {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": list[str]()}
-    agent = Agent(stack="staging", server=Server("main", output), container="backup")
+    agent = Agent(stack="staging", server=Server("main", OUTPUT), container="backup")
     chosen = Snapshot(
         id=GOOD, time=NOW, tags=(), source="folder/edge-data", keep_days=31
     )  # fmt: skip

@@ -10,8 +10,9 @@ import pytest
 
 from ops import health, ssh
 from ops.failures import OpsError
+from tests.support.server import OUTPUT, program
 
-SERVER = {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": ["-o", "A=b"]}
+SERVER = {**OUTPUT, "ssh_options": ["-o", "A=b"]}
 Script = Callable[[str], None]
 
 
@@ -21,8 +22,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     def made(text: str) -> None:
-        (tmp_path / "ssh").write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / "ssh").chmod(0o755)
+        program(tmp_path, "ssh", text)
 
     return made
 
