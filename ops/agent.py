@@ -54,8 +54,7 @@ class Agent:
         support = cast("list[Mapping[str, Any]]", outputs.get("support") or [])
         for found in support:
             if found["kind"] == "backup":
-                name = str(found["server"])
-                server = Server(name, cast("Mapping[str, Any]", outputs["servers"][name]))
+                server = Server.of(outputs, str(found["server"]))
                 return cls(stack=stack, server=server, container=str(found["container"]))
         raise OpsError(
             f"The stack {stack} has no backup agent.",

@@ -75,6 +75,11 @@ class Server:
     name: str
     output: Mapping[str, Any]
 
+    @classmethod
+    def of(cls, outputs: Mapping[str, Any], name: str) -> Server:
+        """The server of that name in a stack's outputs."""
+        return cls(name, cast("Mapping[str, Any]", outputs["servers"][name]))
+
     def metrics(self) -> str:
         """The edge's figures as Prometheus reads them; raises `OpsError`."""
         return self._run(f"docker exec edge-holder wget -q -O - {_METRICS}")
