@@ -17,12 +17,11 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
 
-from ops import console
+from ops import console, ssh
 from ops.failures import OpsError
 
 _BEAT_SECONDS = 10
 PATIENCE_SECONDS = 6 * _BEAT_SECONDS
-_UNREACHABLE = 255  # ssh's own exit code; a command's is another one.
 _HELD, _TAKEN = "held", "taken"
 # `/run/lock` is gone with a boot, as every holder is then.
 _HOLD = """\
@@ -85,10 +84,9 @@ def _asked(server: Mapping[str, Any], stack: str, what: str) -> subprocess.Popen
     )
     path = f"/run/lock/manacore-{stack}.lock"
     command = shlex.join(["python3", "-c", _HOLD, path, holder, str(PATIENCE_SECONDS)])
-    address = f"{server['user']}@{server['ipv4']}"
     try:
         return subprocess.Popen(
-            ["ssh", *map(str, server["ssh_options"]), address, command],
+            ssh.command(server, command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -97,7 +95,7 @@ def _asked(server: Mapping[str, Any], stack: str, what: str) -> subprocess.Popen
             start_new_session=True,
         )
     except OSError as error:
-        raise OpsError(f"{address} cannot be asked: {error}") from error
+        raise OpsError(f"{ssh.address(server)} cannot be asked: {error}") from error
 
 
 def _judge(answer: str, process: subprocess.Popen[str], stack: str) -> None:
@@ -107,7 +105,7 @@ def _judge(answer: str, process: subprocess.Popen[str], stack: str) -> None:
     if word == _TAKEN:
         raise _refusal(stack, told)
     said = process.stderr.read() if process.stderr else ""
-    if process.wait() != _UNREACHABLE:
+    if process.wait() != ssh.UNREACHABLE:
         raise OpsError(
             f"The lock of {stack} cannot be taken on its server.", said.splitlines()[-1:]
         )

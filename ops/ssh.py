@@ -21,14 +21,19 @@ def address(server: Output) -> str:
     return f"{server['user']}@{server['ipv4']}"
 
 
-def run(server: Output, command: str, stdin: str = "", seconds: float = PATIENCE_SECONDS) -> Done:
+def command(server: Output, text: str) -> list[str]:
+    """The words by which a shell's text is run on a server."""
+    return ["ssh", *map(str, server["ssh_options"]), address(server), text]
+
+
+def run(server: Output, text: str, stdin: str = "", seconds: float = PATIENCE_SECONDS) -> Done:
     """Run a shell's text on a server, whatever its exit code.
 
     Raises `OpsError` when ssh cannot be run, or has not ended within `seconds`.
     """
     try:
         return subprocess.run(
-            ["ssh", *map(str, server["ssh_options"]), address(server), command],
+            command(server, text),
             input=stdin,
             capture_output=True,
             encoding="utf-8",
