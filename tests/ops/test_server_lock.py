@@ -16,21 +16,10 @@ import pytest
 from ops import server_lock
 from ops.failures import OpsError
 from tests.support.platform import ROOT
+from tests.support.server import OUTPUT, server_here
 
-OUTPUTS: Mapping[str, Any] = {
-    "servers": {"main": {"user": "ops", "ipv4": "192.0.2.1", "ssh_options": []}}
-}
-# The server is this machine: the lock's own program runs here.
-SSH = """\
-#!/bin/sh
-[ "$1" = ops@192.0.2.1 ] || exit 1
-exec sh -c "$2"
-"""
-AWAY = """\
-#!/bin/sh
-echo 'connect to host 192.0.2.1 port 22: No route to host' >&2
-exit 255
-"""
+OUTPUTS: Mapping[str, Any] = {"servers": {"main": OUTPUT}}
+AWAY = "echo 'connect to host 198.51.100.10 port 22: No route to host' >&2; exit 255"
 HOLD = f"""\
 import sys
 from ops import server_lock
@@ -45,14 +34,6 @@ def stack() -> Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:8]}"
     yield name
     Path(f"/run/lock/manacore-{name}.lock").unlink(missing_ok=True)
-
-
-def as_ssh(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `ssh` be this script, also for the programs that the test starts."""
-    program = folder / "ssh"
-    program.write_text(text)
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
 def holder(stack: str) -> subprocess.Popen[str]:
@@ -71,7 +52,7 @@ def holder(stack: str) -> subprocess.Popen[str]:
 def test_a_second_command_is_refused_naming_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str
 ) -> None:
-    as_ssh(SSH, tmp_path, monkeypatch)
+    server_here(tmp_path, monkeypatch)
     process = holder(stack)
     try:
         with (
@@ -87,7 +68,7 @@ def test_a_second_command_is_refused_naming_the_first(
 def test_a_killed_command_lets_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str
 ) -> None:
-    as_ssh(SSH, tmp_path, monkeypatch)
+    server_here(tmp_path, monkeypatch)
     process = holder(stack)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
@@ -98,7 +79,7 @@ def test_a_killed_command_lets_go(
 def test_a_command_whose_signs_of_life_stay_away_lets_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str
 ) -> None:
-    as_ssh(SSH, tmp_path, monkeypatch)
+    server_here(tmp_path, monkeypatch)
     monkeypatch.setattr(server_lock, "PATIENCE_SECONDS", 1)
     with (
         server_lock.held(OUTPUTS, stack, "a release"),
@@ -110,7 +91,7 @@ def test_a_command_whose_signs_of_life_stay_away_lets_go(
 def test_one_command_after_the_other_has_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str
 ) -> None:
-    as_ssh(SSH, tmp_path, monkeypatch)
+    server_here(tmp_path, monkeypatch)
     for what in ("an up", "a release"):
         with server_lock.held(OUTPUTS, stack, what):
             assert what in Path(f"/run/lock/manacore-{stack}.lock").read_text()
@@ -123,7 +104,7 @@ def test_a_server_that_is_away_is_no_obstacle_and_is_said(
     stack: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    as_ssh(AWAY, tmp_path, monkeypatch)
+    server_here(tmp_path, monkeypatch, ssh=AWAY)
     with server_lock.held(OUTPUTS, stack, "an up"):
         pass
     assert "cannot be reached" in capsys.readouterr().err
@@ -137,7 +118,7 @@ def test_a_stack_without_servers_needs_none(stack: str) -> None:
 def test_a_server_that_cannot_keep_a_lock_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str
 ) -> None:
-    as_ssh("#!/bin/sh\necho no python3 >&2\nexit 127\n", tmp_path, monkeypatch)
+    server_here(tmp_path, monkeypatch, ssh="echo no python3 >&2; exit 127")
     with (
         pytest.raises(OpsError, match="no python3"),
         server_lock.held(OUTPUTS, stack, "an up"),
