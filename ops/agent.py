@@ -54,17 +54,24 @@ class Agent:
         support = cast("list[Mapping[str, Any]]", outputs.get("support") or [])
         for found in support:
             if found["kind"] == "backup":
-                name = str(found["server"])
-                server = Server(name, cast("Mapping[str, Any]", outputs["servers"][name]))
+                server = Server.of(outputs, str(found["server"]))
                 return cls(stack=stack, server=server, container=str(found["container"]))
         raise OpsError(
             f"The stack {stack} has no backup agent.",
             [f"Bring it up: ./manacore up --stack {stack}"],
         )
 
-    def ask(self, *arguments: str) -> tuple[Any, bool]:
-        """What it answers, and whether all is well; raises `OpsError` when it cannot do it."""
-        answer, well = self._answer(["python3", "-m", "agent", *arguments])
+    def ask(self, *arguments: str, seconds: float = _SECONDS, stdin: str = "") -> tuple[Any, bool]:
+        """What it answers within `seconds`, given `stdin`, and whether all is well.
+
+        Raises `OpsError` when it cannot do it.
+        """
+        command = ["python3", "-m", "agent", *arguments]
+        try:
+            answer, well = self.server.answer(self.container, command, seconds, stdin)
+        except OpsError as error:
+            remedy = f"Is it up? ./manacore up --stack {self.stack} brings it back."
+            raise OpsError(error.message, [*error.details, remedy]) from error
         if said := _failure(answer):
             raise OpsError(
                 f"{self.stack}: {arguments[0]} failed.",
@@ -74,9 +81,7 @@ class Agent:
 
     def keep(self, document: str) -> str:
         """Store a stack's document and return its snapshot's id; raises `OpsError`."""
-        answer, _ = self._answer(["python3", "-m", "agent", "keep"], _KEEP_SECONDS, document)
-        if said := _failure(answer):
-            raise OpsError(f"{self.stack}: keep failed.", [said])
+        answer, _ = self.ask("keep", seconds=_KEEP_SECONDS, stdin=document)
         return str(answer["snapshot"])
 
     def snapshots(self) -> list[Snapshot]:
@@ -92,15 +97,6 @@ class Agent:
             )
             for one in cast("list[Mapping[str, Any]]", answer)
         ]
-
-    def _answer(
-        self, command: list[str], seconds: float = _SECONDS, stdin: str = ""
-    ) -> tuple[Any, bool]:
-        try:
-            return self.server.answer(self.container, command, seconds, stdin)
-        except OpsError as error:
-            remedy = f"Is it up? ./manacore up --stack {self.stack} brings it back."
-            raise OpsError(error.message, [*error.details, remedy]) from error
 
 
 def _failure(answer: object) -> str:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from pulumi import automation as auto
 
-from ops import console
+from ops import console, session
 from ops.adoption.lookup import Lookups
 from ops.file_backend import backend_folder, clear_locks
 from ops.progress import resource
@@ -39,7 +39,7 @@ def recover(stack: auto.Stack, target: Target) -> list[str]:
     Raises `OpsError` when another update runs.
     """
     done = clear_locks(backend_folder(target.variables), target.stack)
-    exported = stack.export_stack()
+    exported = session.encrypted(stack)
     state = cast("Deployment", exported.deployment or {})
     found = pending(state)
     if found:

@@ -17,7 +17,7 @@ from pulumi import automation as auto
 from ops import console, files, health
 from ops.health import Containers
 from ops.progress import resource
-from ops.session import outputs, resources
+from ops.session import encrypted, outputs, resources
 
 SERVER = "hcloud:index/server:Server"
 CONTAINER = "docker:index/container:Container"
@@ -66,7 +66,7 @@ def _on_servers(stack: auto.Stack, servers: Servers) -> list[str]:
         for urn in files.altered(servers[server], folders)
     ]
     if stale:
-        exported = stack.export_stack()
+        exported = encrypted(stack)
         exported.deployment = forgotten(cast("dict[str, Any]", exported.deployment), stale)
         stack.import_stack(exported)
     return [*missing, *stale]

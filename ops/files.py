@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
+from ops import ssh
 from ops.failures import OpsError
 
-_PATIENCE_SECONDS = 60
 # The digest of a folder as `components.docker.files` makes it: of {name: base64} as sorted JSON.
 _DIGEST = """\
 import base64, hashlib, json, pathlib, sys
@@ -30,23 +29,17 @@ def altered(server: Mapping[str, Any], folders: Mapping[str, tuple[str, str]]) -
 
     Raises `OpsError` when the server cannot be asked.
     """
-    address = f"{server['user']}@{server['ipv4']}"
+    failed = f"The files on {ssh.address(server)} cannot be read."
     question = shlex.join(["sudo", "python3", "-c", _DIGEST])
     try:
-        done = subprocess.run(
-            ["ssh", *map(str, server["ssh_options"]), address, question],
-            input=json.dumps([path for path, _ in folders.values()]),
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1:]
-        raise OpsError(f"The files on {address} cannot be read.", said) from error
+        done = ssh.run(server, question, json.dumps([path for path, _ in folders.values()]))
+    except OpsError as error:
+        raise OpsError(failed, [error.message]) from error
+    if done.returncode != 0:
+        raise OpsError(failed, [ssh.reason(done)])
     there = done.stdout.split()
     if len(there) != len(folders):
-        raise OpsError(f"The files on {address} cannot be read.", done.stdout.splitlines()[:1])
+        raise OpsError(failed, done.stdout.splitlines()[:1])
     return [
         key
         for (key, (_, digest)), found in zip(folders.items(), there, strict=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, cast
+
+from ops import ssh
+from ops.failures import OpsError
 
 # One question per server, however many containers it has. Containers name their image by its
 # id, so the ids of the names are asked for as well.
@@ -24,7 +26,6 @@ _QUESTION = (
     + f"docker image ls --no-trunc --digests --format {shlex.quote(_IMAGE)}; "
     + f"docker network ls --format {shlex.quote(_NETWORK)}"
 )
-_PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,21 +137,12 @@ def unhealthy(container: Mapping[str, Any] | None, image: str, images: Mapping[s
 
 
 def _ask(server: Mapping[str, Any]) -> Containers:
-    address = f"{server['user']}@{server['ipv4']}"
     try:
-        done = subprocess.run(
-            ["ssh", *map(str, server["ssh_options"]), address, _QUESTION],
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_SECONDS,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Containers(by_name={}, unreachable=f"server does not answer ({address})")
+        done = ssh.run(server, _QUESTION)
+    except OpsError as error:
+        return Containers(by_name={}, unreachable=f"server cannot be asked: {error.message}")
     if done.returncode != 0:
-        said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        return Containers(by_name={}, unreachable=f"server cannot be asked: {said[0]}")
+        return Containers(by_name={}, unreachable=f"server cannot be asked: {ssh.reason(done)}")
     return parsed(done.stdout)
 
 

@@ -142,18 +142,19 @@ def outputs(stack: auto.Stack) -> dict[str, Any]:
 
 
 def resources(stack: auto.Stack) -> list[dict[str, Any]]:
-    """The resources of the stack's state, secrets decrypted; none of an empty stack."""
-    state = cast("Mapping[str, Any]", stack.export_stack().deployment or {})
+    """The resources of the stack's state, secrets encrypted; none of an empty stack."""
+    state = cast("Mapping[str, Any]", encrypted(stack).deployment or {})
     return cast("list[dict[str, Any]]", state.get("resources") or [])
 
 
-def encrypted(target: Target) -> auto.Deployment:
+def encrypted(stack: auto.Stack) -> auto.Deployment:
     """The stack's state as the backend has it: the Automation API's export decrypts all secrets.
 
-    Raises `CommandError`.
+    It can be imported as it is. Raises `CommandError`.
     """
-    told = engine_command(target.engine).run(
-        ["stack", "export", "--stack", target.stack], str(target.folder), dict(target.variables)
+    workspace = stack.workspace
+    told = workspace.pulumi_command.run(
+        ["stack", "export", "--stack", stack.name], workspace.work_dir, workspace.env_vars
     )
     found = cast("dict[str, Any]", json.loads(told.stdout))
     return auto.Deployment(version=found["version"], deployment=found.get("deployment"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -12,14 +13,15 @@ from localcloud.docker_daemon import DaemonError
 from localcloud.home import Home
 from localcloud.processes import NotReadyError
 from localcloud.steps import Steps
-from ops import console, converge, drift, lock, status
+from ops import console, converge, drift, lock, server_lock, status
 from ops.failures import OpsError, told
 from ops.options import AsJson, Local, Parallel, Stack
 from ops.release import recovery
-from ops.session import PARALLEL, Session
+from ops.session import PARALLEL, Session, outputs
 from ops.state.keeping import keep_or_warn
 from ops.target import Target
 
+_WHAT = "an up"
 Refresh = Annotated[
     bool | None,
     typer.Option(
@@ -42,9 +44,11 @@ def up(
             bring_up(LocalCloud(Home.from_environment(), steps), stack)
         target = Target.of(stack, local=local)
         session = Session(target)
-        with lock.held(Home.from_environment().root / "locks", stack, "an up"):
+        with ExitStack() as kept:
+            kept.enter_context(lock.held(Home.from_environment().root / "locks", stack, _WHAT))
             with steps.step("recovery"):
                 opened = session.stack()
+                kept.enter_context(server_lock.held(outputs(opened), stack, _WHAT))
                 converge.recover(opened, target)
                 recovery.mend(stack)
             if refresh is None:

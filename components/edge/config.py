@@ -13,6 +13,7 @@ from typing import Any
 from components.edge import drain, gate, headers, pages, proxy, requestid
 from components.edge.certificates import Certificates
 from components.edge.logs import logging
+from components.edge.metrics import SERVICE_LABEL
 from components.edge.proxy import Timing
 from components.edge.routes import InternalRoute, MetricsRoute, PublicRoute, Route, Slots, Upstream
 
@@ -79,8 +80,7 @@ class EdgeConfig:
         routes = [
             {
                 "match": [{"host": [route.host]}],
-                # Metrics have one `subroute` per request: other labels are of parts of it.
-                "handle": [{"handler": "subroute", "routes": self._service(route, public=True)}],
+                "handle": [self._service(route, public=True)],
                 "terminal": True,
             }
             for route in self.public
@@ -112,13 +112,17 @@ class EdgeConfig:
             "routes": [
                 *drain.routes(),
                 {"handle": requestid.handlers()},
-                {"handle": [{"handler": "subroute", "routes": self._service(route, public=False)}]},
+                {"handle": [self._service(route, public=False)]},
             ],
             "errors": pages.errors(public=False),
             "logs": {},
         }
 
-    def _service(self, route: Route, *, public: bool) -> list[dict[str, Any]]:
+    def _service(self, route: Route, *, public: bool) -> dict[str, Any]:
+        # Metrics have one of these per request: other labels are of parts of it.
+        return {"handler": SERVICE_LABEL, "routes": self._routes(route, public=public)}
+
+    def _routes(self, route: Route, *, public: bool) -> list[dict[str, Any]]:
         outside: list[dict[str, Any]] = [
             *headers.security(),
             {"handler": "encode", "encodings": {"zstd": {}, "gzip": {}}},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from components.edge import metrics
+
 PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
 
 
@@ -13,30 +15,11 @@ def platform_dashboard(stack: str) -> str:
 
     Schema: https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
     """
-    duration = "caddy_http_request_duration_seconds"
-    # A request counts once per handler that it passes; all services are in a subroute.
-    once = 'handler="subroute"'
     panels = [
         _panel(1, "Public names that answer", 'probe_success{job="public"}', "{{instance}}"),
-        _panel(
-            2,
-            "Requests per second",
-            f"sum by (host) (rate({duration}_count{{{once}}}[5m]))",
-            "{{host}}",
-        ),
-        _panel(
-            3,
-            "Share of failed requests",
-            f'sum by (host) (rate({duration}_count{{{once},code=~"5.."}}[5m]))'
-            f" / sum by (host) (rate({duration}_count{{{once}}}[5m]))",
-            "{{host}}",
-        ),
-        _panel(
-            4,
-            "Response time, 95th percentile (s)",
-            f"histogram_quantile(0.95, sum by (le, host) (rate({duration}_bucket{{{once}}}[5m])))",
-            "{{host}}",
-        ),
+        _panel(2, "Requests per second", metrics.requests(), "{{host}}"),
+        _panel(3, "Share of failed requests", metrics.failed_share(), "{{host}}"),
+        _panel(4, "Response time, 95th percentile (s)", metrics.quantile(0.95), "{{host}}"),
         _panel(5, "Scrapes that fail", "up == 0", "{{service}}"),
     ]
     return json.dumps(

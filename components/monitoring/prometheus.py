@@ -20,6 +20,7 @@ from components.docker.container import (
 )
 from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
+from components.edge import metrics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,10 +194,6 @@ _BACKUP_ALERTS = (
 
 def rules() -> str:
     """The plan's alert rules that need nothing but probes, scrapes, the edge and the backup."""
-    # Caddy counts a request once per handler that it passes; all services are in a subroute.
-    counted = "caddy_http_request_duration_seconds_count"
-    failed = f'sum by (host) (rate({counted}{{handler="subroute",code=~"5.."}}[5m]))'
-    total = f'sum by (host) (rate({counted}{{handler="subroute"}}[5m]))'
     alerts: list[dict[str, Any]] = [
         {
             "alert": "ServiceDown",
@@ -207,7 +204,7 @@ def rules() -> str:
         },
         {
             "alert": "HighErrorRate",
-            "expr": f"{failed} / {total} > 0.05",
+            "expr": f"{metrics.failed_share()} > 0.05",
             "for": "1m",
             "labels": {"severity": "critical"},
             "annotations": {

@@ -160,7 +160,7 @@ class Drill:
         support = cast("Sequence[Mapping[str, Any]]", self._outputs["services"])
         holder = next(str(one["server"]) for one in support if one["name"] == "postgres")
         return Rows(
-            server=Server(holder, self._outputs["servers"][holder]),
+            server=Server.of(self._outputs, holder),
             databases=sorted(load_catalog().databases),
             mark=mark or str(uuid.uuid4()),
         )

@@ -15,9 +15,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from components.edge.gate import CANARY_LABEL, MAINTENANCE_LABEL
+from components.edge.metrics import DURATIONS
 from ops.failures import OpsError
 
-_DURATIONS = "caddy_http_request_duration_seconds"
 # Caddy starts all counters at zero with every new configuration, and this gauge says which one.
 _LOADED = "caddy_config_last_reload_success_timestamp_seconds"
 # A WebSocket is counted when it ends, with the length of its life: a connection, not a request.
@@ -162,11 +162,11 @@ def read(text: str) -> Snapshot:
     not in Prometheus' format.
     """
     # The sizes and the other durations are most of the text, and parsing takes its time.
-    lines = (line for line in text.splitlines() if _DURATIONS in line or _LOADED in line)
+    lines = (line for line in text.splitlines() if DURATIONS in line or _LOADED in line)
     try:
         families = list(text_string_to_metric_families("\n".join(lines) + "\n"))
         loaded = [s.value for f in families if f.name == _LOADED for s in f.samples]
-        sources, canaries = _sources(f for f in families if f.name == _DURATIONS)
+        sources, canaries = _sources(f for f in families if f.name == DURATIONS)
     except (ValueError, KeyError) as error:
         raise MetricsError(
             message=f"The edge's metrics cannot be read: {error}",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from localcloud.home import Home
-from ops import converge, lock
+from ops import converge, lock, server_lock
 from ops.release import recovery
 from ops.release.site import Site
 from ops.state.keeping import keep_or_warn
@@ -17,8 +17,10 @@ from ops.target import Target
 def opened(stack: str, *, local: bool, what: str) -> Generator[Site]:
     """The stack, locked and put right after whatever was killed before."""
     target = Target.of(stack, local=local)
-    with lock.held(Home.from_environment().root / "locks", stack, what):
+    with ExitStack() as kept:
+        kept.enter_context(lock.held(Home.from_environment().root / "locks", stack, what))
         site = Site.open(target)
+        kept.enter_context(server_lock.held(site.outputs, stack, what))
         converge.recover(site.stack, target)
         recovery.mend(stack)
         if recovery.is_unsettled(recovery.RECEIPTS, stack):

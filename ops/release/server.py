@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ops import ssh
 from ops.failures import OpsError
 
-_PATIENCE_SECONDS = 60
-_UNREACHABLE = 255  # ssh's own exit code; a command's is another one.
 # What a database's client prints may end in a receipt, and receipts are in git.
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/]*:[^\s]*@")
 _METRICS = "http://127.0.0.1:9180/metrics"
@@ -77,6 +75,11 @@ class Server:
     name: str
     output: Mapping[str, Any]
 
+    @classmethod
+    def of(cls, outputs: Mapping[str, Any], name: str) -> Server:
+        """The server of that name in a stack's outputs."""
+        return cls(name, cast("Mapping[str, Any]", outputs["servers"][name]))
+
     def metrics(self) -> str:
         """The edge's figures as Prometheus reads them; raises `OpsError`."""
         return self._run(f"docker exec edge-holder wget -q -O - {_METRICS}")
@@ -86,7 +89,7 @@ class Server:
 
         Raises `OpsError` when Docker does not say it: a daemon that restarts has lost nothing.
         """
-        done = self._ask(shlex.join(["docker", "inspect", *containers]))
+        done = ssh.run(self.output, shlex.join(["docker", "inspect", *containers]))
         told = cast("list[Mapping[str, Any]]", self._json(done.stdout or "[]"))
         found = {str(one["Name"]).removeprefix("/"): one for one in told}
         said = done.stderr.lower()
@@ -159,38 +162,20 @@ class Server:
 
         Its exit code 1 says that it did not. Raises `OpsError` when there is no answer.
         """
-        done = self._ask(_inside(container, command, stdin), stdin, seconds)
+        done = ssh.run(self.output, _inside(container, command, stdin), stdin, seconds)
         if done.returncode not in (0, 1) or not done.stdout.strip():
             raise self._refused(done)
         return self._json(done.stdout), done.returncode == 0
 
-    def _run(self, command: str, stdin: str = "", seconds: float = _PATIENCE_SECONDS) -> str:
-        done = self._ask(command, stdin, seconds)
+    def _run(self, command: str, stdin: str = "", seconds: float = ssh.PATIENCE_SECONDS) -> str:
+        done = ssh.run(self.output, command, stdin, seconds)
         if done.returncode != 0:
             raise self._refused(done)
         return done.stdout
 
-    def _ask(
-        self, command: str, stdin: str = "", seconds: float = _PATIENCE_SECONDS
-    ) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(
-                ["ssh", *map(str, self.output["ssh_options"]), self._address, command],
-                input=stdin,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise OpsError(f"{self._address} did not answer within {seconds:.0f} s.") from error
-        except OSError as error:
-            raise OpsError(f"{self._address} cannot be asked: {error}") from error
-
     @property
     def _address(self) -> str:
-        return f"{self.output['user']}@{self.output['ipv4']}"
+        return ssh.address(self.output)
 
     def _json(self, told: str) -> Any:  # noqa: ANN401 - Docker's JSON, or the script's
         try:
@@ -198,9 +183,9 @@ class Server:
         except ValueError as error:
             raise OpsError(f"{self._address} answered with no JSON.", [told[:200]]) from error
 
-    def _refused(self, done: subprocess.CompletedProcess[str]) -> OpsError:
+    def _refused(self, done: ssh.Done) -> OpsError:
         said = _safe(done.stderr.strip() or done.stdout.strip()).splitlines()[-5:]
-        if done.returncode == _UNREACHABLE:
+        if done.returncode == ssh.UNREACHABLE:
             return OpsError(f"{self._address} cannot be reached by ssh.", said)
         return OpsError(f"{self._address} refused: exit code {done.returncode}", said)
 

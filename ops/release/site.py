@@ -112,12 +112,11 @@ class Site:
     @property
     def servers(self) -> list[Server]:
         """All servers of the stack."""
-        return [Server(str(name), output) for name, output in self.outputs["servers"].items()]
+        return [Server.of(self.outputs, name) for name in self.outputs["servers"]]
 
     def server_of(self, service: str) -> Server:
         """The server that runs a service; raises `OpsError` when it was never brought up."""
-        name = str(self._output(service)["server"])
-        return Server(name, cast("Mapping[str, Any]", self.outputs["servers"][name]))
+        return Server.of(self.outputs, str(self._output(service)["server"]))
 
     def by_server(self, services: Iterable[str]) -> dict[str, list[str]]:
         """The services by their server's name."""

@@ -12,7 +12,7 @@ from pulumi import automation as auto
 from rich.table import Table
 
 from localcloud.home import Home
-from ops import console, lock
+from ops import console, lock, session
 from ops.failures import InvalidInput, OpsError, told
 from ops.options import AsJson, Local, Stack
 from ops.session import Session
@@ -113,7 +113,7 @@ def _chosen(opened: auto.Stack, stack: str, wanted: str) -> tuple[Kept, Document
 
 
 def _refuse_newer(opened: auto.Stack, document: Document, *, force: bool) -> None:
-    present = moment(cast("State", opened.export_stack().deployment or {}))
+    present = moment(cast("State", session.encrypted(opened).deployment or {}))
     kept = moment(document.state)
     if present > kept and not force:
         raise OpsError(

@@ -21,7 +21,7 @@ def keep(stack: auto.Stack, target: Target) -> str:
 
     Raises `OpsError`, also when a secret in it would be readable.
     """
-    document = taken(target)
+    document = taken(stack, target)
     if problems := readable(document, configuration.secrets(stack)):
         raise OpsError("The state was not sent to the bucket:", problems)
     return Agent.among(session.outputs(stack), target.stack).keep(document.text)
@@ -42,9 +42,9 @@ def keep_or_warn(stack: auto.Stack, target: Target) -> None:
     console.note(f"State, ledger and configuration are kept in the bucket as {identity[:8]}.")
 
 
-def taken(target: Target) -> Document:
+def taken(stack: auto.Stack, target: Target) -> Document:
     """The document of a stack as it is now, secrets left encrypted."""
-    exported = session.encrypted(target)
+    exported = session.encrypted(stack)
     return Document(
         stack=target.stack,
         version=int(exported.version or 3),

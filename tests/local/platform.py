@@ -19,11 +19,24 @@ import httpx
 
 from localcloud.cloud import LocalCloud
 from localcloud.home import Home
+from ops import ssh
 from tests.support.platform import ROOT
 
 Answer = dict[str, Any]
+Remote = Callable[[str], str]
 EMULATORS = {"hetzner": 8801, "cloudflare": 8802, "github": 8803}
 PATIENCE = 900
+
+
+def shell(server: Answer) -> Remote:
+    """Runs commands on a server of the outputs, and fails with what a failing one says."""
+
+    def run(command: str) -> str:
+        done = ssh.run(server, command)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+
+    return run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +98,7 @@ class Platform:
 
     def remote(self, command: str, server: str = "main") -> str:
         """Run a command on a server."""
-        there = self.outputs()["servers"][server]
-        ssh = ["ssh", *there["ssh_options"], f"{there['user']}@{there['ipv4']}", command]
-        return subprocess.run(ssh, capture_output=True, text=True, check=True, timeout=60).stdout
+        return shell(self.outputs()["servers"][server])(command)
 
     def state(self) -> list[Answer]:
         """The resources in the stack's state, secrets left encrypted."""

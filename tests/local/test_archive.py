@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from localcloud.processes import wait_until
-from tests.local.platform import Platform
+from tests.local.platform import Platform, Remote, shell
 
 pytestmark = [pytest.mark.local, pytest.mark.full]
 
@@ -21,11 +19,7 @@ ARCHIVED = "/mnt/data/backup-work/archived.json"
 
 def test_a_row_that_was_deleted_comes_back_as_at_the_time_before() -> None:
     STAGING.up()
-    server = STAGING.outputs()["servers"]["main"]
-
-    def run(command: str) -> str:
-        ssh = ["ssh", *server["ssh_options"], f"{server['user']}@{server['ipv4']}", command]
-        return subprocess.run(ssh, capture_output=True, text=True, check=True, timeout=60).stdout
+    run = shell(STAGING.outputs()["servers"]["main"])
 
     def sql(query: str, database: str = "chat") -> str:
         done = run(f'docker exec postgres psql -U postgres -d {database} -Atqc "{query}"')
@@ -55,7 +49,7 @@ def test_a_row_that_was_deleted_comes_back_as_at_the_time_before() -> None:
     sql("DROP DATABASE chat_then", "postgres")
 
 
-def based(run: Callable[[str], str]) -> bool:
+def based(run: Remote) -> bool:
     """Whether there is a base backup by now: the agent takes the first at once."""
 
     def taken() -> bool:

@@ -16,7 +16,7 @@ import pytest
 
 from catalog import load_catalog
 from localcloud.processes import wait_until
-from tests.local.platform import Answer, Platform, get
+from tests.local.platform import Answer, Platform, Remote, get, shell
 
 # Each of restic's calls derives the repository's key anew: a backup of six databases has dozens.
 pytestmark = [pytest.mark.local, pytest.mark.full]
@@ -26,7 +26,6 @@ AUTH = "mana-core-auth"
 CHAT = "postgres/chat"
 WORK = "/mnt/data/backup-work"
 JOURNAL = f"{WORK}/journal.json"
-Remote = Callable[[str], str]
 SECRETS = "/srv/manacore/secrets/backup"
 # Arguments and variables of all processes, twenty times in some seconds; some end meanwhile.
 LOOK = (
@@ -39,13 +38,7 @@ LOOK = (
 def remote() -> Remote:
     """Runs a command on the server of the stack, once that is up."""
     STAGING.up()
-    server = STAGING.outputs()["servers"]["main"]
-
-    def run(command: str) -> str:
-        ssh = ["ssh", *server["ssh_options"], f"{server['user']}@{server['ipv4']}", command]
-        return subprocess.run(ssh, capture_output=True, text=True, check=True, timeout=60).stdout
-
-    return run
+    return shell(STAGING.outputs()["servers"]["main"])
 
 
 @dataclass(frozen=True)

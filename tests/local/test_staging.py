@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import subprocess
 import time
-from collections.abc import Callable
 
 import pytest
 
-from tests.local.platform import Answer, Platform, get
+from tests.local.platform import Answer, Platform, Remote, get, shell
 
 pytestmark = pytest.mark.local
 
@@ -26,15 +24,9 @@ def outputs() -> Answer:
 
 
 @pytest.fixture(scope="module")
-def remote(outputs: Answer) -> Callable[[str], str]:
+def remote(outputs: Answer) -> Remote:
     """Runs a command on the server."""
-    server = outputs["servers"]["main"]
-
-    def run(command: str) -> str:
-        ssh = ["ssh", *server["ssh_options"], f"{server['user']}@{server['ipv4']}", command]
-        return subprocess.run(ssh, capture_output=True, text=True, check=True, timeout=60).stdout
-
-    return run
+    return shell(outputs["servers"]["main"])
 
 
 def test_a_second_preview_is_empty(outputs: Answer) -> None:
@@ -62,25 +54,25 @@ def test_an_unknown_host_is_not_served(outputs: Answer) -> None:
         get(address, "nobody.example.org", "/")
 
 
-def test_only_the_edge_has_published_ports(outputs: Answer, remote: Callable[[str], str]) -> None:
+def test_only_the_edge_has_published_ports(outputs: Answer, remote: Remote) -> None:
     assert outputs["servers"]
     lines = remote("docker ps --format '{{.Names}}|{{.Ports}}'").splitlines()
     published = {name for name, _, ports in (x.partition("|") for x in lines) if "->" in ports}
     assert published == {"edge-holder"}
 
 
-def test_the_data_network_has_no_way_out(remote: Callable[[str], str]) -> None:
+def test_the_data_network_has_no_way_out(remote: Remote) -> None:
     assert remote("docker network inspect data --format '{{.Internal}}'").strip() == "true"
 
 
-def test_no_container_reaches_the_metadata_service(remote: Callable[[str], str]) -> None:
+def test_no_container_reaches_the_metadata_service(remote: Remote) -> None:
     # Its answer holds the server's private host key.
     script = "fetch('http://169.254.169.254/').catch((error) => console.log(error.cause.code))"
     assert remote(f'docker exec chat-web-blue node -e "{script}"').strip() == "ECONNREFUSED"
     assert remote("sudo iptables -S DOCKER-USER").count("169.254.169.254") == 1
 
 
-def test_no_password_is_in_a_containers_configuration(remote: Callable[[str], str]) -> None:
+def test_no_password_is_in_a_containers_configuration(remote: Remote) -> None:
     password = remote("sudo cat /srv/manacore/secrets/redis/REDIS_PASSWORD").strip()
     assert len(password) == 40
     inspected = remote("docker ps -aq | xargs docker inspect")
@@ -88,7 +80,7 @@ def test_no_password_is_in_a_containers_configuration(remote: Callable[[str], st
     assert "DATABASE_URL" not in inspected
 
 
-def test_each_database_belongs_to_its_role_alone(remote: Callable[[str], str]) -> None:
+def test_each_database_belongs_to_its_role_alone(remote: Remote) -> None:
     query = (
         "SELECT datname || ' ' || pg_get_userbyid(datdba) || ' ' || datacl::text "
         "FROM pg_database WHERE datname NOT LIKE 'template%' AND datname <> 'postgres'"
@@ -101,7 +93,7 @@ def test_each_database_belongs_to_its_role_alone(remote: Callable[[str], str]) -
 
 
 def test_prometheus_gets_figures_of_everything_that_has_some(
-    remote: Callable[[str], str],
+    remote: Remote,
 ) -> None:
     query = "http://127.0.0.1:9090/api/v1/query?query=up"
 
@@ -118,9 +110,7 @@ def test_prometheus_gets_figures_of_everything_that_has_some(
     assert failing() == []
 
 
-def test_a_stopped_container_is_named_and_comes_back(
-    outputs: Answer, remote: Callable[[str], str]
-) -> None:
+def test_a_stopped_container_is_named_and_comes_back(outputs: Answer, remote: Remote) -> None:
     assert outputs["services"]
     remote("docker stop quote-landing-blue")
     status = STAGING.manacore("status", code=1)

@@ -20,6 +20,7 @@ from ops.failures import OpsError
 from ops.placing import place
 from ops.release.server import Server
 from ops.target import Target
+from tests.support.server import OUTPUT, server_here
 
 NOW = datetime.now(UTC)
 OLD, GOOD, SUSPECT = "aaaa1111", "bbbb2222", "cccc3333"
@@ -301,12 +302,8 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Ag
     """An agent on a server that is this machine: ssh runs commands here, docker a given script."""
 
     def made(script: str) -> Agent:
-        for name, text in (("ssh", 'shift 1\nexec sh -c "$*"'), ("docker", script)):
-            (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
-            (tmp_path / name).chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-        output = {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": list[str]()}
-        return Agent(stack="staging", server=Server("main", output), container="backup")
+        server_here(tmp_path, monkeypatch, docker=script)
+        return Agent(stack="staging", server=Server("main", OUTPUT), container="backup")
 
     return made
 
@@ -336,6 +333,20 @@ def test_an_agent_that_does_not_answer_is_an_error_with_its_remedy(
         agent(script).ask("list")
     assert said in str(error.value)
     assert "./manacore up --stack staging" in str(error.value)
+
+
+def test_a_document_is_kept_as_the_agent_gets_it(agent: Callable[[str], Agent]) -> None:
+    script = """[ "$*" = "exec -i backup python3 -m agent keep" ] || exit 9
+printf '{"snapshot": "%s"}' "$(cat)\""""
+    assert agent(script).keep("a-document") == "a-document"
+
+
+def test_a_document_that_is_not_kept_is_an_error_with_the_agents_reason(
+    agent: Callable[[str], Agent],
+) -> None:
+    with pytest.raises(OpsError, match="staging: keep failed") as error:
+        agent("""echo '{"error": "the bucket cannot be reached"}'; exit 1""").keep("a-document")
+    assert "the bucket cannot be reached" in str(error.value)
 
 
 def test_a_stack_without_the_agent_says_what_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,10 +385,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     old = tmp_path / "old"
     old.mkdir()
     (old / "key.pem").write_text("the old one")
-    scripts = {
-        "ssh": 'shift 1\nexec sh -c "$*"',
-        "sudo": 'exec "$@"',
-        "docker": f"""echo "$*" >>{tmp_path}/asked
+    docker = f"""echo "$*" >>{tmp_path}/asked
 case "$1" in
   inspect) case "$*" in *'"/mnt/folders/edge-data"'*) echo {here} ;; esac ;;
   exec) [ ! -e {tmp_path}/broken ] || {{ echo the dump is not whole >&2; exit 1; }}
@@ -385,19 +393,14 @@ case "$1" in
   ps) echo edge backup ;;
   stop) [ "$(cat {here}/key.pem)" = 'the present one' ] ;;
   start) [ ! -e {tmp_path}/broken ] ;;
-esac""",
-    }
+esac"""
     (tmp_path / "bin").mkdir()
-    for name, text in scripts.items():
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / "bin" / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    server_here(tmp_path / "bin", monkeypatch, docker=docker)
     return tmp_path
 
 
 def placed(beside: str = "") -> dict[str, str]:
-    output = {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": list[str]()}
-    agent = Agent(stack="staging", server=Server("main", output), container="backup")
+    agent = Agent(stack="staging", server=Server("main", OUTPUT), container="backup")
     chosen = Snapshot(
         id=GOOD, time=NOW, tags=(), source="folder/edge-data", keep_days=31
     )  # fmt: skip

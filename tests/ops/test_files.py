@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,18 @@ import pytest
 from components.docker import files as written
 from ops import files
 from ops.failures import OpsError
+from tests.support.server import OUTPUT, program, server_here
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A "server" that is this machine: ssh and sudo run their command here."""
-    for name, text in {
-        "ssh": '#!/bin/sh\nshift 1\nexec sh -c "$*"\n',
-        "sudo": '#!/bin/sh\nexec "$@"\n',
-    }.items():
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    return {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": []}
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
+    """A server that is this machine."""
+    server_here(tmp_path, monkeypatch)
+    return OUTPUT
 
 
 def test_altered_lost_and_added_files_are_noticed_and_untouched_ones_are_not(
-    tmp_path: Path, here: dict[str, Any]
+    tmp_path: Path, here: Mapping[str, Any]
 ) -> None:
     content = {"a.txt": "one\n", "sub/b.txt": "zwei ü\n"}
     bundle = vars(written)["_bundle"](content)
@@ -51,17 +47,17 @@ def test_altered_lost_and_added_files_are_noticed_and_untouched_ones_are_not(
     assert files.altered(here, folders) == ["altered", "lost", "added"]
 
 
-def test_a_folder_that_is_gone_is_altered(tmp_path: Path, here: dict[str, Any]) -> None:
+def test_a_folder_that_is_gone_is_altered(tmp_path: Path, here: Mapping[str, Any]) -> None:
     assert files.altered(here, {"gone": (str(tmp_path / "gone"), "0" * 16)}) == ["gone"]
 
 
-def test_a_server_that_cannot_be_asked_is_said(tmp_path: Path, here: dict[str, Any]) -> None:
-    (tmp_path / "ssh").write_text("#!/bin/sh\necho 'no route to host' >&2\nexit 255\n")
+def test_a_server_that_cannot_be_asked_is_said(tmp_path: Path, here: Mapping[str, Any]) -> None:
+    program(tmp_path, "ssh", "echo 'no route to host' >&2; exit 255")
     with pytest.raises(OpsError, match=r"deploy@198\.51\.100\.10"):
         files.altered(here, {"x": ("/nowhere", "0")})
 
 
-def test_a_server_that_says_something_else_is_said(tmp_path: Path, here: dict[str, Any]) -> None:
-    (tmp_path / "ssh").write_text("#!/bin/sh\necho 'Welcome to this server'\n")
+def test_a_server_that_says_something_else_is_said(tmp_path: Path, here: Mapping[str, Any]) -> None:
+    program(tmp_path, "ssh", "echo 'Welcome to this server'")
     with pytest.raises(OpsError, match="Welcome"):
         files.altered(here, {"x": ("/nowhere", "0")})

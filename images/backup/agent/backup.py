@@ -46,8 +46,8 @@ def back_up(settings: Settings, now: datetime, accepted: Sequence[str] = ()) -> 
     `accepted` are sources that shrank on purpose. Raises `AgentError` when no backup can be made
     at all: the bucket cannot be reached, the key is wrong, the clock is.
     """
-    check_clock(settings, now)
     found = repositories(settings)
+    check_clock(settings, found[settings.repository], now)
     for repository in found.values():
         repository.ensure()
     results: list[Result] = []
@@ -68,9 +68,9 @@ def repositories(settings: Settings) -> dict[str, Repository]:
     return {address: Repository(settings, address) for address in dict.fromkeys(addresses)}
 
 
-def check_clock(settings: Settings, now: datetime) -> None:
+def check_clock(settings: Settings, repository: Repository, now: datetime) -> None:
     """Raise `AgentError` when this clock is not the bucket's: ages would mean nothing."""
-    skew = Repository(settings, settings.repository).skew(now)
+    skew = repository.skew(now)
     if skew > settings.skew_seconds:
         raise AgentError(f"the clock is {skew:.0f} s away from the bucket's: correct it first")
 

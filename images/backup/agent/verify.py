@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,9 +26,9 @@ def verify(settings: Settings, now: datetime) -> list[Proof]:
 
     Raises `AgentError` when none can be read.
     """
-    check_clock(settings, now)
     begun = time.monotonic()
     found = repositories(settings)
+    check_clock(settings, found[settings.repository], now)
     latest = {s.source: s for repository in found.values() for s in repository.snapshots()}
     with scratch(settings, "verify") as folder, Lab(Path(folder)) as lab:
         proofs = [
@@ -41,15 +43,24 @@ def verify(settings: Settings, now: datetime) -> list[Proof]:
             for source in sources(settings)
         ]
     if settings.archive_user:
-        manifests = {
-            source.database: found[source.terms.repository].manifest(latest[source.name])
-            for source in sources(settings)
-            if isinstance(source, Database) and source.name in latest
-        }
+        manifests = _manifests(settings, found, latest)
         # The proofs before took their time, and the archive has gone on meanwhile.
         then = now + timedelta(seconds=time.monotonic() - begun)
         proofs.append(archive_proof.prove(settings, manifests, then))
     return proofs
+
+
+def _manifests(
+    settings: Settings, found: Mapping[str, Repository], latest: Mapping[str, Snapshot]
+) -> dict[str, Manifest]:
+    """What the databases' latest backups have; of one that cannot be read its own proof tells."""
+    manifests: dict[str, Manifest] = {}
+    for source in sources(settings):
+        if isinstance(source, Database) and source.name in latest:
+            with suppress(AgentError):
+                manifest = found[source.terms.repository].manifest(latest[source.name])
+                manifests[source.database] = manifest
+    return manifests
 
 
 def fetched(repository: Repository, snapshot: Snapshot, folder: Path) -> Manifest:

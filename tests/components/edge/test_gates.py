@@ -10,6 +10,7 @@ from math import sqrt
 import pytest
 
 from components.edge.gate import CANARY_LABEL, MAINTENANCE_LABEL, Gate
+from components.edge.metrics import SERVICE_LABEL
 from components.edge.routes import Upstream
 from tests.components.edge.caddy import RunningEdge
 from tests.components.edge.load import Load, fresh, kept
@@ -254,7 +255,7 @@ def test_metrics_count_canary_and_maintenance_apart_and_all_of_them_together(
                 if line.startswith("caddy_http_requests_total")
                 and f'handler="{label}",host="one.test",server="public"' in line
             )
-            for label in ("subroute", CANARY_LABEL, MAINTENANCE_LABEL)
+            for label in (SERVICE_LABEL, CANARY_LABEL, MAINTENANCE_LABEL)
         }
 
     before = counted()

@@ -49,6 +49,11 @@ class Tree(Platform):
         return list(self.ledger.entries)
 
     @property
+    def outputs(self) -> dict[str, Any]:
+        """Those of a stack without servers, which needs no lock on one."""
+        return {}
+
+    @property
     def servers(self) -> list[Server]:
         """None whose images are pruned."""
         return []

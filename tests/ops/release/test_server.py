@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import threading
 from collections.abc import Generator
@@ -17,6 +16,7 @@ from ops.failures import OpsError
 from ops.release import server as servers
 from ops.release.server import Server, Smoke
 from tests.ops.release.authority import Authority
+from tests.support.server import OUTPUT, program, server_here
 
 HOST = "chat.example.test"
 
@@ -58,9 +58,8 @@ def serving(authority: Authority | None = None) -> Generator[int]:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for programs of the server, which is this machine: ssh runs commands here."""
-    program(tmp_path, "ssh", 'shift 1\nexec sh -c "$*"')
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    """A folder for programs of the server, which is this machine."""
+    server_here(tmp_path, monkeypatch)
     return tmp_path
 
 
@@ -68,15 +67,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def server(path: Path) -> Server:
     """A server whose containers all are at 127.0.0.1."""
     program(path, "docker", "echo 0 127.0.0.1")
-    output = {"user": "deploy", "ipv4": "198.51.100.10", "ssh_options": list[str]()}
-    return Server("one", output)
-
-
-def program(folder: Path, name: str, text: str) -> None:
-    """A shell script on the server."""
-    file = folder / name
-    file.write_text(f"#!/bin/sh\n{text}\n")
-    file.chmod(0o755)
+    return Server("one", OUTPUT)
 
 
 def smoke(port: int, path: str = "/health", host: str | None = None, name: str = "a") -> Smoke:

@@ -50,10 +50,6 @@ class Engine:
     name: str = "staging"
     imported: list[auto.Deployment] = field(default_factory=list[auto.Deployment])
 
-    def export_stack(self) -> auto.Deployment:
-        """Its state."""
-        return auto.Deployment(version=3, deployment=self.held)
-
     def import_stack(self, deployment: auto.Deployment) -> None:
         """Another state."""
         self.imported.append(deployment)
@@ -99,6 +95,9 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
             found.sent.append(document)
             return "cccc3333"
 
+    def encrypted(stack: Engine) -> auto.Deployment:
+        return auto.Deployment(version=3, deployment=stack.held)
+
     def listed(_: Bucket) -> list[Kept]:
         times = {OLD: 10, NEW: 12}
         return [
@@ -114,7 +113,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
         (Target, "of", answering(found.target)),
         (Session, "stack", answering(found.engine)),
         (session, "outputs", answering({})),
-        (session, "encrypted", answering(found.engine.export_stack())),
+        (session, "encrypted", encrypted),
         (Agent, "among", answering(Agents())),
         (Bucket, "of", answering(bucket)),
         (Bucket, "kept", listed),
