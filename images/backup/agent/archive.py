@@ -22,9 +22,11 @@ from .settings import Settings
 
 PACKED = ".gz"
 _PREFIX = "archive"
+_ANOTHER_KEY = "the archive was encrypted with another key"
 _NOTHING_THERE = "failed (3)"
-# Of an object that is shorter than a block it says the latter.
-_WRONG_KEY = ("bad password", "unexpected EOF")
+_WRONG_KEY = "bad password"
+# What it says of an object that is shorter than a block, and of a connection that broke.
+_SHORT = "unexpected EOF"
 _RCLONE = (
     "rclone", "--retries=2", "--low-level-retries=3", "--contimeout=10s", "--timeout=60s",
     # Names say what a segment is; no other version of it may ever take its place.
@@ -102,8 +104,16 @@ class Archive:
         """Raise `AgentError` when what is here was encrypted with another key."""
         for folder in ("base", "wal"):
             if names := self._list(f"{cluster}/{folder}", "--files-only"):
-                self._rclone("cat", "--head=1", f"archive:{cluster}/{folder}/{names[-1]}")
+                self._look(f"archive:{cluster}/{folder}/{names[-1]}")
                 return
+
+    def _look(self, address: str) -> None:
+        try:
+            self._rclone("cat", "--head=1", address)
+        except AgentError as error:
+            if _SHORT in str(error):
+                raise AgentError(f"{_ANOTHER_KEY}, or the connection broke: {error}") from error
+            raise
 
     def send(self, cluster: str, folder: Path, segments: Sequence[str]) -> None:
         """Store segments of a folder; raises `AgentError`, also when another one has that name."""
@@ -164,8 +174,8 @@ class Archive:
             try:
                 return programs.run([*rclone, *arguments], stdin=stdin)
             except AgentError as error:
-                if any(sign in str(error) for sign in _WRONG_KEY):
-                    raise AgentError("the archive was encrypted with another key") from error
+                if _WRONG_KEY in str(error):
+                    raise AgentError(f"{_ANOTHER_KEY}: {error}") from error
                 raise
 
     @contextmanager

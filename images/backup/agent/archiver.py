@@ -100,6 +100,8 @@ class Archiver:
             file.rename(self.outgoing / file.name)
         shutil.rmtree(self.incoming)
         self.incoming.mkdir(mode=0o700)
+        # Before as well: a kill in between must not hide the gap that the new slot begins with.
+        self._note(replace(self.state, since=_utc(), until=None))
         self.server.make_slot()
         self._note(replace(self.state, since=_utc(), until=None))
         self.say("the log is kept from now on; a base backup is due")

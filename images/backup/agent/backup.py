@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from .manifest import Manifest
-from .process import AgentError, Programs
+from .process import FAILURES, AgentError, Programs, in_words
 from .repository import Repository, Snapshot, expired, left_alone
 from .settings import Settings
 from .source import Source, Streamed
@@ -57,8 +57,8 @@ def back_up(settings: Settings, now: datetime, accepted: Sequence[str] = ()) -> 
         store = _Store(found[address], before[address], source, now)
         try:
             results.append(_one(settings, store, source.name in accepted))
-        except AgentError as error:
-            results.append(Result(source=source.name, problem=str(error)))
+        except FAILURES as error:
+            results.append(Result(source=source.name, problem=in_words(error)))
     return results
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -18,10 +19,13 @@ def kept_running(command: Sequence[str]) -> Generator[None]:
 
     def keep() -> None:
         while not stop.is_set():
-            with subprocess.Popen(list(command), stdin=subprocess.DEVNULL) as process:
-                while process.poll() is None and not stop.wait(_LOOK_SECONDS):
-                    pass
-                process.terminate()
+            try:
+                with subprocess.Popen(list(command), stdin=subprocess.DEVNULL) as process:
+                    while process.poll() is None and not stop.wait(_LOOK_SECONDS):
+                        pass
+                    process.terminate()
+            except OSError as error:  # no memory, no process left: there may be again
+                sys.stderr.write(f"{command[0]} cannot be started: {error}\n")
             stop.wait(_PAUSE_SECONDS)
 
     keeper = threading.Thread(target=keep)

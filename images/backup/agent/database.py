@@ -85,7 +85,7 @@ def take_places(server: Postgres, copies: Mapping[str, str], stamp: str) -> dict
         for name in there:
             _close(server, name)
         server.query("; ".join(["BEGIN", *away, *here, "COMMIT"]))
-    except AgentError:
+    except BaseException:  # also when this process is told to end
         _limit(server, there, -1)
         raise
     return kept
@@ -99,7 +99,8 @@ def _limit(server: Postgres, databases: Collection[str], connections: int) -> No
 def _close(server: Postgres, database: str) -> None:
     ask = (
         "SELECT datname FROM (SELECT datname, pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = :'database') ended"
+        # Autovacuum is not for us to end: renaming does that by itself.
+        " WHERE datname = :'database' AND backend_type = 'client backend') ended"
     )
     deadline = time.monotonic() + _CLOSING_SECONDS
     while server.query(f"\\set database {database}\n{ask}"):

@@ -6,16 +6,28 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO
 
 _LAST_LINES = 8
+# A base backup of what fits on the volumes that we have, through a slow line.
+_PIPE_SECONDS = 6 * 3600.0
 
 
 class AgentError(Exception):
     """Something that a person has to know; the message is complete."""
+
+
+# What a source's trouble may come as: a full disk, too, or an answer in another form.
+FAILURES = (AgentError, OSError, ValueError, KeyError)
+
+
+def in_words(error: Exception) -> str:
+    """An error in a line: what is not ours says what kind it is."""
+    return str(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
 
 
 def end_when_asked() -> None:
@@ -64,13 +76,22 @@ class Programs:
             raise _failure(command, done.returncode, done.stderr.strip() or done.stdout.strip())
         return done.stdout
 
-    def pipe(self, source: Sequence[str], sink: Sequence[str]) -> None:
-        """Let one program read what another writes; raises `AgentError` when either failed."""
+    def pipe(
+        self, source: Sequence[str], sink: Sequence[str], seconds: float = _PIPE_SECONDS
+    ) -> None:
+        """Let one program read what another writes.
+
+        Raises `AgentError` when either failed, or has not ended after `seconds`.
+        """
         with tempfile.TemporaryFile("w+") as first, tempfile.TemporaryFile("w+") as second:
             try:
-                codes = self._piped(source, sink, first, second)
+                codes = self._piped(source, sink, first, second, seconds)
             except FileNotFoundError as error:
                 raise AgentError(f"{error.filename} is not installed") from error
+            except subprocess.TimeoutExpired as error:
+                raise AgentError(
+                    f"{source[0]} and {sink[0]} did not end within {seconds:.0f} s"
+                ) from error
             # When the reader stops, the writer fails too: the reader knows why.
             for command, code, said in (
                 (sink, codes[1], second),
@@ -81,8 +102,14 @@ class Programs:
                     raise _failure(command, code, said.read().strip())
 
     def _piped(
-        self, source: Sequence[str], sink: Sequence[str], first: IO[str], second: IO[str]
+        self,
+        source: Sequence[str],
+        sink: Sequence[str],
+        first: IO[str],
+        second: IO[str],
+        seconds: float,
     ) -> tuple[int, int]:
+        deadline = time.monotonic() + seconds
         started: list[subprocess.Popen[bytes]] = []
         try:
             writer = subprocess.Popen(
@@ -97,7 +124,7 @@ class Programs:
             started.append(reader)
             if writer.stdout:
                 writer.stdout.close()
-            return writer.wait(), reader.wait()
+            return writer.wait(seconds), reader.wait(max(deadline - time.monotonic(), 1))
         finally:
             for process in started:
                 if process.poll() is None:

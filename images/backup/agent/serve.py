@@ -17,7 +17,7 @@ from .archived import Archived
 from .backup import sweep
 from .companion import kept_running
 from .journal import Attempt, Journal
-from .process import AgentError, end_when_asked
+from .process import AgentError, end_when_asked, in_words
 from .schedule import Slot
 from .settings import Settings
 from .sources import sources
@@ -92,8 +92,9 @@ class Scheduler:
             problems = list(job.act(now))
         except BusyError:
             return False
-        except AgentError as error:
-            problems = [str(error)]
+        except Exception as error:
+            # Whatever it is: the next job, the archive and the metrics go on.
+            problems = [in_words(error)]
         finally:
             self.working = ""
             self.looked = self.monotonic()

@@ -12,7 +12,7 @@ from . import archive_proof
 from .backup import check_clock, repositories, scratch
 from .database import Database
 from .manifest import DUMP, MANIFEST, Manifest, file_digest
-from .process import AgentError
+from .process import FAILURES, AgentError, in_words
 from .proof import Proof
 from .repository import Repository, Snapshot
 from .settings import Settings
@@ -101,8 +101,8 @@ def _proof(
             manifest = fetched(repository, snapshot, Path(folder))
             counted = manifest.total
             problems += source.differences(manifest, Path(folder) / DUMP, lab)
-    except AgentError as error:
-        problems.append(str(error))
+    except FAILURES as error:
+        problems.append(in_words(error))
     return Proof(
         source=source.name, snapshot=snapshot.id, age_hours=round(age, 2), counted=counted,
         problems=problems,
