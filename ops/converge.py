@@ -16,6 +16,7 @@ from pulumi import automation as auto
 
 from ops import console, session
 from ops.adoption.lookup import Lookups
+from ops.failures import OpsError
 from ops.file_backend import backend_folder, clear_locks
 from ops.progress import resource
 from ops.target import Target
@@ -36,8 +37,19 @@ class Pending:
 def recover(stack: auto.Stack, target: Target) -> list[str]:
     """Make the stack fit for the next update; says what it did, nothing when all was well.
 
-    Raises `OpsError` when another update runs.
+    Raises `OpsError` when another update runs, or the engine refuses.
     """
+    try:
+        return _recover(stack, target)
+    except auto.ConcurrentUpdateError as error:
+        raise session.locked(target, str(error)) from error
+    except auto.CommandError as error:
+        raise OpsError(
+            f"The state of {target.stack} cannot be put right:", session.error_lines(str(error))
+        ) from error
+
+
+def _recover(stack: auto.Stack, target: Target) -> list[str]:
     done = clear_locks(backend_folder(target.variables), target.stack)
     exported = session.encrypted(stack)
     state = cast("Deployment", exported.deployment or {})

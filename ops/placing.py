@@ -28,7 +28,8 @@ fi
 [ -z "$beside" ] || exit 0
 users=$(docker ps --quiet --filter "volume=$here")
 trap 'docker start $users >/dev/null' EXIT
-docker stop $users >/dev/null
+# An edge would await its longest request for minutes, and take no new one meanwhile.
+docker stop --time 30 $users >/dev/null
 sudo mv "$here" "${here}_before_$stamp"
 sudo mv "$copy" "$here"
 echo "${here}_before_$stamp"

@@ -46,6 +46,32 @@ def skip_stack_traces() -> None:
     vars(internal)["_get_stack_trace"] = vars(messages)["StackTrace"]
 
 
+def join_plain_urns() -> None:
+    """Put a URN of plain parts together as text; safe to repeat.
+
+    The SDK makes one with every resource, which only its mocks read, of ten outputs: as many as the
+    resource itself has, and each is a future.
+    """
+    vars(import_module("pulumi.runtime.resource"))["create_urn"] = _urn
+
+
+def _urn(
+    name: pulumi.Input[str],
+    type_: pulumi.Input[str],
+    parent: pulumi.Resource | pulumi.Input[str] | None = None,
+    project: str | None = None,
+    stack: str | None = None,
+) -> pulumi.Output[str]:
+    """In place of the SDK's own, which it leaves all parts that are not plain to."""
+    if not (isinstance(name, str) and isinstance(type_, str) and isinstance(parent, str | None)):
+        return pulumi.create_urn(name, type_, parent, project, stack)
+    if parent is None:
+        of = f"urn:pulumi:{stack or pulumi.get_stack()}::{project or pulumi.get_project()}::"
+    else:
+        of = parent[: parent.rfind("::")] + "$"
+    return pulumi.Output.from_input(f"{of}{type_}::{name}")
+
+
 def _unsaid(
     msg: str,
     resource: pulumi.Resource | None = None,

@@ -14,14 +14,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from typing import IO, Any
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
 
 from ops import console, ssh
 from ops.failures import OpsError
 
-_BEAT_SECONDS = 10
-PATIENCE_SECONDS = 6 * _BEAT_SECONDS
+BEAT_SECONDS = 10.0
+PATIENCE_SECONDS = 6 * BEAT_SECONDS
 _HELD, _TAKEN = "held", "taken"
 # `/run/lock` is gone with a boot, as every holder is then.
 _HOLD = """\
@@ -59,67 +60,101 @@ def held(outputs: Mapping[str, Any], stack: str, what: str) -> Generator[None]:
     if not servers:
         yield
         return
-    process = _asked(servers[min(servers)], stack, what)
-    over = threading.Event()
-    with process:
-        if process.stdin is None or process.stdout is None:
-            raise OpsError("ssh has no pipes.")
-        try:
-            _judge(process.stdout.readline(), process, stack)
-            beats = threading.Thread(target=_beat, args=(process.stdin, over), daemon=True)
-            beats.start()
-            yield
-        finally:
-            over.set()
-            process.terminate()
-
-
-def _asked(server: Mapping[str, Any], stack: str, what: str) -> subprocess.Popen[str]:
-    holder = json.dumps(
-        {
-            "what": what,
-            "who": f"{getpass.getuser()}@{socket.gethostname()}",
-            "since": time.strftime("%H:%M:%S", time.gmtime()),
-        }
-    )
-    path = f"/run/lock/manacore-{stack}.lock"
-    command = shlex.join(["python3", "-c", _HOLD, path, holder, str(PATIENCE_SECONDS)])
+    holder = _Holder(server=servers[min(servers)], stack=stack, what=what)
+    if not holder.take():
+        console.note(f"The server is away: no other machine is kept from changing {stack}.")
+    keeper = threading.Thread(target=holder.keep, daemon=True)
+    keeper.start()
     try:
-        return subprocess.Popen(
-            ssh.command(server, command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            # Ctrl-C is for this command, which puts things right before it lets go.
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise OpsError(f"{ssh.address(server)} cannot be asked: {error}") from error
+        yield
+    finally:
+        holder.over.set()
+        keeper.join()
+        holder.leave()
 
 
-def _judge(answer: str, process: subprocess.Popen[str], stack: str) -> None:
-    word, _, told = answer.strip().partition(" ")
-    if word == _HELD:
-        return
-    if word == _TAKEN:
-        raise _refusal(stack, told)
-    said = process.stderr.read() if process.stderr else ""
-    if process.wait() != ssh.UNREACHABLE:
-        raise OpsError(
-            f"The lock of {stack} cannot be taken on its server.", said.splitlines()[-1:]
-        )
-    console.note(f"The server cannot be reached: no other machine is kept from changing {stack}.")
+@dataclass
+class _Holder:
+    """The process on the server, and another one when that is gone: the server may be rebooted."""
 
+    server: Mapping[str, Any]
+    stack: str
+    what: str
+    over: threading.Event = field(default_factory=threading.Event)
+    process: subprocess.Popen[str] | None = None
 
-def _beat(pipe: IO[str], over: threading.Event) -> None:
-    while not over.wait(_BEAT_SECONDS):
+    def take(self) -> bool:
+        """Whether the server keeps the lock now; raises `OpsError` when another has it."""
+        self.process = process = self._asked()
+        word, _, told = (process.stdout.readline() if process.stdout else "").strip().partition(" ")
+        if word == _HELD:
+            return True
+        said = process.stderr.read() if process.stderr else ""
+        code = process.wait()
+        self.leave()
+        if word == _TAKEN:
+            raise _refusal(self.stack, told)
+        if code != ssh.UNREACHABLE:
+            raise OpsError(
+                f"The lock of {self.stack} cannot be taken on its server.", said.splitlines()[-1:]
+            )
+        return False
+
+    def keep(self) -> None:
+        """Give signs of life until it is over; a lock that was lost is taken again."""
+        while not self.over.wait(BEAT_SECONDS):
+            if self._beats():
+                continue
+            try:
+                if self.take():
+                    console.note(f"The lock of {self.stack} is kept again.")
+            except OpsError as error:
+                console.note(f"The lock of {self.stack} was lost: {error.message}")
+                return
+
+    def leave(self) -> None:
+        """Let go of it."""
+        if self.process:
+            self.process.terminate()
+            # Closes the pipes as well, of which one may be broken.
+            with suppress(OSError):
+                self.process.communicate()
+        self.process = None
+
+    def _beats(self) -> bool:
+        if self.process is None or self.process.stdin is None:
+            return False
         try:
-            pipe.write("\n")
-            pipe.flush()
-        except (OSError, ValueError):
-            # The server was rebooted, or this command is over: nobody holds it then.
-            return
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+        except OSError:
+            self.leave()
+            console.note(f"The server that keeps the lock of {self.stack} is away.")
+            return False
+        return True
+
+    def _asked(self) -> subprocess.Popen[str]:
+        holder = json.dumps(
+            {
+                "what": self.what,
+                "who": f"{getpass.getuser()}@{socket.gethostname()}",
+                "since": time.strftime("%H:%M:%S", time.gmtime()),
+            }
+        )
+        path = f"/run/lock/manacore-{self.stack}.lock"
+        command = shlex.join(["python3", "-c", _HOLD, path, holder, str(PATIENCE_SECONDS)])
+        try:
+            return subprocess.Popen(
+                ssh.command(self.server, command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                # Ctrl-C is for this command, which puts things right before it lets go.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise OpsError(f"{ssh.address(self.server)} cannot be asked: {error}") from error
 
 
 def _refusal(stack: str, told: str) -> OpsError:

@@ -48,6 +48,7 @@ class Session:
         sdk.keep_apart()
         sdk.skip_debug_lines()
         sdk.skip_stack_traces()
+        sdk.join_plain_urns()
         # The program runs in this process, and SDKs take defaults from its environment.
         os.environ.update(self.target.variables)
         clear_half_written(backend_folder(self.target.variables))

@@ -25,6 +25,12 @@ local all all trust
 host all all all scram-sha-256
 host replication "{ARCHIVE_ROLE}" samenet scram-sha-256
 """
+# A statement that is slow or fails is in the log, and these have passwords in them.
+_UNLOGGED = """\
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = panic;
+SET log_statement = 'none';
+"""
 _PSQL = "docker exec -i postgres psql -q -v ON_ERROR_STOP=1 -U postgres -d postgres"
 
 
@@ -148,7 +154,7 @@ def roles(passwords: Mapping[str, str]) -> str:
     owners = sorted(set(passwords) - {BACKUP_ROLE, ARCHIVE_ROLE})
     made = [_owner(name, passwords[name]) for name in owners]
     archive = _archive(passwords[ARCHIVE_ROLE])
-    return "\n".join([*made, _backup(passwords[BACKUP_ROLE], owners), archive])
+    return "\n".join([_UNLOGGED, *made, _backup(passwords[BACKUP_ROLE], owners), archive])
 
 
 def _archive(password: str) -> str:

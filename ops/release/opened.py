@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from localcloud.home import Home
 from ops import converge, lock, server_lock
-from ops.release import recovery
+from ops.release import recovery, stale
 from ops.release.site import Site
 from ops.state.keeping import keep_or_warn
 from ops.target import Target
@@ -23,7 +23,9 @@ def opened(stack: str, *, local: bool, what: str) -> Generator[Site]:
         kept.enter_context(server_lock.held(site.outputs, stack, what))
         converge.recover(site.stack, target)
         recovery.mend(stack)
-        if recovery.is_unsettled(recovery.RECEIPTS, stack):
+        unsettled = recovery.unsettled(recovery.RECEIPTS, stack)
+        stale.refuse(site.ledger, site.outputs, stack, unsettled)
+        if unsettled:
             site.apply(site.ledger, "recover")
         try:
             yield site

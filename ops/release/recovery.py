@@ -41,17 +41,19 @@ def mend(stack: str) -> None:
         ledgers.write(ledger_file(stack), mended)
 
 
-def is_unsettled(folder: Path, stack: str) -> bool:
-    """Whether the servers may not be what the ledger says, by the newest receipt.
+def unsettled(folder: Path, stack: str) -> frozenset[str]:
+    """The services that may not be what the ledger says on the servers, by the newest receipt.
 
     The ledger is written before the servers are changed. After a flip that was killed or failed,
     the slot that it calls idle may be the one that answers: nothing may be put into it.
     """
     found = receipt.read_all(folder, stack).receipts[:1]
-    return any(
-        last.outcome in (Outcome.RUNNING, Outcome.INTERRUPTED)
-        or (last.outcome is Outcome.FAILED and last.steps[-1:] and last.steps[-1].is_failed)
+    return frozenset(
+        change.service
         for last in found
+        if last.outcome in (Outcome.RUNNING, Outcome.INTERRUPTED)
+        or (last.outcome is Outcome.FAILED and last.steps[-1:] and last.steps[-1].is_failed)
+        for change in last.services
     )
 
 

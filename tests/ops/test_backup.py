@@ -415,7 +415,7 @@ def test_a_folder_takes_its_place_while_who_has_it_mounted_stands_still(server: 
     asked = (server / "asked").read_text().splitlines()
     export = f"exec backup python3 -m agent export folder/edge-data --snapshot {GOOD}"
     assert asked[1:] == [
-        export, f"ps --quiet --filter volume={server}/mnt/edge-data", "stop edge backup",
+        export, f"ps --quiet --filter volume={server}/mnt/edge-data", "stop --time 30 edge backup",
         "start edge backup",
     ]  # fmt: skip
 

@@ -19,6 +19,7 @@ from pulumi.runtime.settings import Settings
 
 from ops import sdk
 from tests.localcloud.providers.engine import ENGINE
+from tests.support.mocks import Recorder
 from tests.support.ports import free_port
 
 resource_pb2 = cast(Any, import_module("pulumi.runtime.proto.resource_pb2"))
@@ -139,3 +140,38 @@ def test_no_stack_is_taken_for_a_resource(tmp_path: Path, monkeypatch: pytest.Mo
 
     sdk.skip_stack_traces()
     assert positions(tmp_path / "plain") == 0
+
+
+def urns() -> list[str]:
+    """What the mocks call a component, its child and its child's alias."""
+    pulumi.runtime.set_mocks(Recorder(), project="toy", stack="test")
+    found: list[str] = []
+
+    @pulumi.runtime.test
+    def made() -> pulumi.Output[None]:
+        parent = pulumi.ComponentResource("toy:index:Thing", "thing")
+        child = pulumi.ComponentResource(
+            "toy:index:Part", "part", opts=pulumi.ResourceOptions(parent=parent)
+        )
+        alias = pulumi.create_urn("part", "toy:index:Part", parent)
+        return pulumi.Output.all(parent.urn, child.urn, alias).apply(found.extend)
+
+    made()
+    return found
+
+
+def test_a_urn_of_plain_parts_is_the_one_that_the_sdk_makes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    internal = import_module("pulumi.runtime.resource")
+    original = vars(import_module("pulumi.resource"))["create_urn_internal"]
+    monkeypatch.setattr(internal, "create_urn", original)
+    theirs = urns()
+    assert theirs == [
+        "urn:pulumi:test::toy::pulumi:pulumi:Stack$toy:index:Thing::thing",
+        "urn:pulumi:test::toy::toy:index:Thing$toy:index:Part::part",
+        "urn:pulumi:test::toy::pulumi:pulumi:Stack$toy:index:Thing$toy:index:Part::part",
+    ]
+    sdk.join_plain_urns()
+    assert vars(internal)["create_urn"] is not original
+    assert urns() == theirs

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.processes import wait_until
 from ops import server_lock
 from ops.failures import OpsError
 from tests.support.platform import ROOT
@@ -107,7 +108,7 @@ def test_a_server_that_is_away_is_no_obstacle_and_is_said(
     server_here(tmp_path, monkeypatch, ssh=AWAY)
     with server_lock.held(OUTPUTS, stack, "an up"):
         pass
-    assert "cannot be reached" in capsys.readouterr().err
+    assert "The server is away" in capsys.readouterr().err
 
 
 def test_a_stack_without_servers_needs_none(stack: str) -> None:
@@ -124,3 +125,28 @@ def test_a_server_that_cannot_keep_a_lock_is_an_error(
         server_lock.held(OUTPUTS, stack, "an up"),
     ):
         pass
+
+
+def keepers(stack: str) -> set[int]:
+    """The processes on the server that keep a stack's lock."""
+    found = subprocess.run(
+        ["pgrep", "-f", f"/run/lock/manacore-{stack}.lock"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {int(pid) for pid in found.stdout.split()}
+
+
+def test_a_server_that_was_rebooted_keeps_the_lock_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str
+) -> None:
+    server_here(tmp_path, monkeypatch)
+    monkeypatch.setattr(server_lock, "BEAT_SECONDS", 0.1)
+    with server_lock.held(OUTPUTS, stack, "a release"):
+        first = keepers(stack)
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: bool(keepers(stack) - first), timeout=30, every=0.1)
+        with pytest.raises(OpsError, match="a release"), server_lock.held(OUTPUTS, stack, "an up"):
+            pass

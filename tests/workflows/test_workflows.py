@@ -73,6 +73,10 @@ def _is(step: dict[str, Any], action: str) -> bool:
     return step.get("uses", "").startswith(f"actions/{action}@")
 
 
+# The agent of backups may wait for its own lock for an hour.
+LONGEST = {"release": 60, "backups": 120}
+
+
 @pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_nothing_is_permitted_but_by_a_job_and_every_job_ends(file: Path) -> None:
     workflow: dict[str, Any] = yaml.safe_load(file.read_text())
@@ -80,7 +84,7 @@ def test_nothing_is_permitted_but_by_a_job_and_every_job_ends(file: Path) -> Non
     for name, job in workflow["jobs"].items():
         expected = PERMISSIONS.get((file.stem, name), {"contents": "read"})
         assert job["permissions"] == expected
-        assert job["timeout-minutes"] <= (60 if file.stem == "release" else 30)
+        assert job["timeout-minutes"] <= LONGEST.get(file.stem, 30)
 
 
 @pytest.mark.parametrize("file", ALL, ids=name_of)

@@ -68,7 +68,7 @@ def test_a_breach_takes_the_share_back_and_nothing_is_switched(receipts: Path) -
     assert done.canary.taken_back_seconds is not None
     assert steps(done)[-1] == ("take the share back", "done")
     assert any(line.startswith("share taken back within") for line in receipt.summary(done))
-    assert not recovery.is_unsettled(receipts, "staging")
+    assert not recovery.unsettled(receipts, "staging")
 
 
 def test_a_share_that_cannot_be_given_is_taken_back() -> None:
@@ -91,7 +91,7 @@ def test_a_share_that_cannot_be_taken_back_is_unsettled(receipts: Path) -> None:
     assert done.reason == "lost; the next up takes the canary's share back"
     # The ledger has no share, and the next command applies it first.
     assert platform.live[WEB].canary is None
-    assert recovery.is_unsettled(receipts, "staging")
+    assert recovery.unsettled(receipts, "staging")
 
 
 def test_killed_during_a_canary_the_old_version_is_live_without_a_share(receipts: Path) -> None:
@@ -104,7 +104,7 @@ def test_killed_during_a_canary_the_old_version_is_live_without_a_share(receipts
     (found,) = receipt.read_all(receipts, "staging").receipts
     assert found.outcome is Outcome.INTERRUPTED
     assert found.reason == "killed during: watch canary; nothing was switched"
-    assert recovery.is_unsettled(receipts, "staging")
+    assert recovery.unsettled(receipts, "staging")
 
 
 def test_an_earlier_canary_ends_before_its_slot_gets_another_image() -> None:

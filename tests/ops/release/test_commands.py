@@ -37,6 +37,7 @@ class Tree(Platform):
 
     stack: Any = None
     kept: list[Ledger] = field(default_factory=list[Ledger])
+    services: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     @property
     def ledger(self) -> Ledger:
@@ -51,7 +52,7 @@ class Tree(Platform):
     @property
     def outputs(self) -> dict[str, Any]:
         """Those of a stack without servers, which needs no lock on one."""
-        return {}
+        return {"services": self.services}
 
     @property
     def servers(self) -> list[Server]:
@@ -210,6 +211,38 @@ def test_a_release_that_gave_up_cleanly_needs_no_settling(tree: Tree) -> None:
     tree.events.clear()
     commands.release([f"{WEB}=two"], watch=0, probe=False)
     assert tree.events[0] == "prepare"
+
+
+def live(service: str, slot: str, tag: str) -> dict[str, Any]:
+    """A service as the stack's outputs have it."""
+    return {"name": service, "slot": slot, "image": image(tag, service)}
+
+
+def test_a_ledger_that_is_older_than_what_is_live_touches_nothing(
+    tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.services = [live(WEB, "green", "two"), live(BACKEND, "blue", "two")]
+    with pytest.raises(typer.Exit):
+        commands.release([f"{WEB}=three"], watch=0, probe=False)
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"{WEB}: {image('two', WEB)} (green) is live, the ledger has" in told
+    assert f"{BACKEND}: {image('two', BACKEND)} (blue) is live" in told
+    assert tree.events == []
+
+
+def test_a_ledger_that_says_what_is_live_is_taken(tree: Tree) -> None:
+    postgres = {"name": "postgres", "slot": None, "image": "postgres:16"}
+    tree.services = [live(WEB, "blue", "one"), live("gone-web", "blue", "one"), postgres]
+    commands.release([f"{WEB}=two"], watch=0, probe=False)
+    assert tree.events[0] == "prepare"
+
+
+def test_what_a_killed_release_left_differing_is_no_stale_ledger(tree: Tree) -> None:
+    has(chat_web=Entry(live=Slot.GREEN, blue=image("one", WEB), green=image("two", WEB)))
+    was("one", "two", WEB, hours_ago=1, outcome=Outcome.RUNNING, reason="flip")
+    tree.services = [live(WEB, "blue", "one")]
+    commands.rollback()
+    assert tree.events == ["recover", "flip"]
 
 
 def test_a_rollback_undoes_the_last_release_as_a_whole(tree: Tree) -> None:

@@ -163,7 +163,7 @@ def test_a_flip_back_that_fails_is_said_with_what_was_seen(receipts: Path) -> No
     assert done.watch is not None
     assert done.watch.breaches == ("one",)
     assert done.watch.rolled_back_seconds is None
-    assert recovery.is_unsettled(receipts, "staging")
+    assert recovery.unsettled(receipts, "staging")
 
 
 def test_an_interrupted_watch_is_found_by_its_receipt(receipts: Path) -> None:
@@ -279,4 +279,4 @@ def test_a_rollback_whose_flip_fails_is_unsettled(receipts: Path) -> None:
     done = platform.conductor().rollback(change(WEB, tag="zero", before=True))
     assert done.outcome is Outcome.FAILED
     assert done.reason.startswith("RuntimeError: lost; the next up flips")
-    assert recovery.is_unsettled(receipts, "staging")
+    assert recovery.unsettled(receipts, "staging")
