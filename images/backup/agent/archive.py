@@ -104,16 +104,8 @@ class Archive:
         """Raise `AgentError` when what is here was encrypted with another key."""
         for folder in ("base", "wal"):
             if names := self._list(f"{cluster}/{folder}", "--files-only"):
-                self._look(f"archive:{cluster}/{folder}/{names[-1]}")
+                self._read("--head=1", f"archive:{cluster}/{folder}/{names[-1]}")
                 return
-
-    def _look(self, address: str) -> None:
-        try:
-            self._rclone("cat", "--head=1", address)
-        except AgentError as error:
-            if _SHORT in str(error):
-                raise AgentError(f"{_ANOTHER_KEY}, or the connection broke: {error}") from error
-            raise
 
     def send(self, cluster: str, folder: Path, segments: Sequence[str]) -> None:
         """Store segments of a folder; raises `AgentError`, also when another one has that name."""
@@ -127,7 +119,7 @@ class Archive:
         """The base backups of all servers that are whole, the oldest first; raises `AgentError`."""
         found: list[Base] = []
         for cluster in self.clusters():
-            lines = self._there("cat", "--include=*.json", f"archive:{cluster}/base").splitlines()
+            lines = self._read("--include=*.json", f"archive:{cluster}/base").splitlines()
             found += [_base(json.loads(line)) for line in lines]
         return sorted(found, key=lambda base: base.ended)
 
@@ -159,6 +151,15 @@ class Archive:
 
     def _list(self, folder: str, kind: str) -> list[str]:
         return sorted(self._there("lsf", kind, f"archive:{folder}").splitlines())
+
+    def _read(self, *arguments: str) -> str:
+        """What small objects hold; nothing when there are none."""
+        try:
+            return self._there("cat", *arguments)
+        except AgentError as error:
+            if _SHORT in str(error):
+                raise AgentError(f"{_ANOTHER_KEY}, or the connection broke: {error}") from error
+            raise
 
     def _there(self, *arguments: str) -> str:
         """What rclone says of a folder, nothing when there is none."""
