@@ -15,6 +15,9 @@ class Pace:
 
     A rate, or `upload_seconds`, of 0 leaves that kind of probe out. Every probe has at most one
     connection and one request under way. `stretch` is by how much all intervals are lengthened.
+
+    The bounds are for a release of everything: with 33 hosts the probes would be most of what a
+    small platform has to answer, a third of it with a TLS handshake each.
     """
 
     keep_alive_per_second: float = 2.0
@@ -23,7 +26,7 @@ class Pace:
     pings_per_second: float = 0.5
     connect_seconds: float = 5.0
     answer_seconds: float = 10.0
-    max_requests_per_second: float = 100.0
+    max_requests_per_second: float = 50.0
     max_connections: int = 200
     stretch: float = 1.0
 
