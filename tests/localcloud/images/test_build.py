@@ -141,7 +141,7 @@ def test_an_image_of_ours_is_built_where_public_ones_are_pulled(
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setenv(public.VARIABLE, "always")
     ImageBuilder(Home(tmp_path), Registry(Home(tmp_path))).build_infrastructure([BACKUP])
-    target = "127.0.0.1:5001/wuesteon/manacore-backup:1.1.0"
+    target = f"127.0.0.1:5001/{BACKUP.partition('/')[2]}"
     assert commands == [
         ("docker", "build", "--quiet", "--tag", target, str(OWN[BACKUP])),
         ("docker", "push", "--quiet", target),
