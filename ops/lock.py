@@ -26,10 +26,11 @@ def held(folder: Path, stack: str, what: str) -> Generator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise _refusal(stack, file.read()) from None
+            told = file.read()
+            raise refusal(stack, told, "a killed one lets go by itself") from None
         file.truncate(0)
         since = time.strftime("%H:%M:%S", time.gmtime())
-        json.dump({"pid": os.getpid(), "what": what, "since": since}, file)
+        json.dump({"who": f"process {os.getpid()}", "what": what, "since": since}, file)
         file.flush()
         try:
             yield
@@ -37,13 +38,14 @@ def held(folder: Path, stack: str, what: str) -> Generator[None]:
             file.truncate(0)
 
 
-def _refusal(stack: str, told: str) -> OpsError:
+def refusal(stack: str, told: str, killed: str) -> OpsError:
+    """That another has the stack, by what the holder wrote; `killed` is what one that died does."""
     try:
         holder = json.loads(told)
     except json.JSONDecodeError:
-        holder = {"what": "another command", "pid": "?", "since": "just now"}
+        holder = {"what": "another command", "who": "somebody", "since": "just now"}
     return OpsError(
-        f"{stack} is being changed by {holder['what']} (process {holder['pid']}, since "
+        f"{stack} is being changed by {holder['what']} ({holder['who']}, since "
         f"{holder['since']} UTC).",
-        ["Wait until it has ended; a killed one lets go by itself."],
+        [f"Wait until it has ended; {killed}."],
     )

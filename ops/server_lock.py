@@ -20,6 +20,7 @@ from typing import Any
 
 from ops import console, ssh
 from ops.failures import OpsError
+from ops.lock import refusal
 
 BEAT_SECONDS = 10.0
 PATIENCE_SECONDS = 6 * BEAT_SECONDS
@@ -93,7 +94,7 @@ class _Holder:
         code = process.wait()
         self.leave()
         if word == _TAKEN:
-            raise _refusal(self.stack, told)
+            raise refusal(self.stack, told, "one that was killed lets go within a minute")
         if code != ssh.UNREACHABLE:
             raise OpsError(
                 f"The lock of {self.stack} cannot be taken on its server.", said.splitlines()[-1:]
@@ -155,15 +156,3 @@ class _Holder:
             )
         except OSError as error:
             raise OpsError(f"{ssh.address(self.server)} cannot be asked: {error}") from error
-
-
-def _refusal(stack: str, told: str) -> OpsError:
-    try:
-        holder = json.loads(told)
-    except json.JSONDecodeError:
-        holder = {"what": "another command", "who": "somebody", "since": "just now"}
-    return OpsError(
-        f"{stack} is being changed by {holder['what']} ({holder['who']}, since "
-        f"{holder['since']} UTC).",
-        ["Wait until it has ended; one that was killed lets go within a minute."],
-    )

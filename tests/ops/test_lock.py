@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from ops import lock
 from ops.failures import OpsError
-from tests.support.platform import ROOT
+from tests.support.holder import holder
 
 HOLD = """\
 import sys, pathlib
@@ -23,22 +21,8 @@ with lock.held(pathlib.Path(sys.argv[1]), "staging", "a release"):
 """
 
 
-def holder(folder: Path) -> subprocess.Popen[str]:
-    """Another process that holds staging."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
-
-
 def test_a_second_command_is_refused_naming_the_first(tmp_path: Path) -> None:
-    process = holder(tmp_path)
+    process = holder(HOLD, str(tmp_path))
     try:
         with (
             pytest.raises(OpsError, match=rf"staging .* a release \(process {process.pid}"),
@@ -53,7 +37,7 @@ def test_a_second_command_is_refused_naming_the_first(tmp_path: Path) -> None:
 
 
 def test_a_killed_command_lets_go(tmp_path: Path) -> None:
-    process = holder(tmp_path)
+    process = holder(HOLD, str(tmp_path))
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     with lock.held(tmp_path, "staging", "an up"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from localcloud.processes import wait_until
 from ops import server_lock
 from ops.failures import OpsError
-from tests.support.platform import ROOT
+from tests.support.holder import holder
 from tests.support.server import OUTPUT, server_here
 
 OUTPUTS: Mapping[str, Any] = {"servers": {"main": OUTPUT}}
@@ -37,24 +36,11 @@ def stack() -> Iterator[str]:
     Path(f"/run/lock/manacore-{name}.lock").unlink(missing_ok=True)
 
 
-def holder(stack: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, stack],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
-
-
 def test_a_second_command_is_refused_naming_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str
 ) -> None:
     server_here(tmp_path, monkeypatch)
-    process = holder(stack)
+    process = holder(HOLD, stack)
     try:
         with (
             pytest.raises(OpsError, match=rf"{stack} .* a release \(.+@.+, since ..:..:.. UTC\)"),
@@ -70,7 +56,7 @@ def test_a_killed_command_lets_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str
 ) -> None:
     server_here(tmp_path, monkeypatch)
-    process = holder(stack)
+    process = holder(HOLD, stack)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     with server_lock.held(OUTPUTS, stack, "an up"):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import NoReturn
 
 from .archive import PACKED, Archive
 from .archived import Archived
+from .log import say, utc
 from .process import AgentError
 from .receiver import Cluster, end_of, mislaid, received
 from .settings import Settings
@@ -24,13 +24,8 @@ _LOOK_SECONDS = 2.0
 _PAUSE_SECONDS = 10.0
 
 
-def _utc() -> datetime:
-    return datetime.now(UTC)
-
-
 def _say(text: str) -> None:
-    sys.stderr.write(f"{_utc():%Y-%m-%dT%H:%M:%SZ} archive: {text}\n")
-    sys.stderr.flush()
+    say(f"archive: {text}")
 
 
 @dataclass(kw_only=True)
@@ -55,7 +50,7 @@ class Archiver:
         if known and known.cluster == self.cluster:
             self.state = known
         else:
-            self.state = Archived(cluster=self.cluster, since=_utc())
+            self.state = Archived(cluster=self.cluster, since=utc())
 
     @property
     def incoming(self) -> Path:
@@ -101,9 +96,9 @@ class Archiver:
         shutil.rmtree(self.incoming)
         self.incoming.mkdir(mode=0o700)
         # Before as well: a kill in between must not hide the gap that the new slot begins with.
-        self._note(replace(self.state, since=_utc(), until=None))
+        self._note(replace(self.state, since=utc(), until=None))
         self.server.make_slot()
-        self._note(replace(self.state, since=_utc(), until=None))
+        self._note(replace(self.state, since=utc(), until=None))
         self.say("the log is kept from now on; a base backup is due")
 
     def _beat(self) -> None:
@@ -112,7 +107,7 @@ class Archiver:
             return
         self.beaten = now
         # Before the mark, so that nothing before this moment is missing when the mark is there.
-        moment = _utc()
+        moment = utc()
         try:
             self.beats.append((self.server.beat(), moment))
         except AgentError:

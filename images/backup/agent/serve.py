@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NoReturn
 
-from . import archive_proof, metrics, tasks
+from . import archive_proof, log, metrics, tasks
 from .alone import BusyError, alone
 from .archived import Archived
 from .backup import sweep
@@ -25,15 +24,6 @@ from .sources import sources
 # Often enough that a clock that was set is noticed; what is due does not wait to the second.
 _LOOK_SECONDS = 30.0
 _SILENCE_SECONDS = 300.0
-
-
-def _utc() -> datetime:
-    return datetime.now(UTC)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{_utc():%Y-%m-%dT%H:%M:%SZ} {text}\n")
-    sys.stderr.flush()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +42,9 @@ class Scheduler:
 
     settings: Settings
     jobs: Sequence[Job]
-    clock: Callable[[], datetime] = _utc
+    clock: Callable[[], datetime] = log.utc
     monotonic: Callable[[], float] = time.monotonic
-    say: Callable[[str], None] = _say
+    say: Callable[[str], None] = log.say
     working: str = ""
     looked: float = field(init=False)
 
@@ -191,7 +181,7 @@ def serve(settings: Settings, archiver: Sequence[str]) -> NoReturn:
     http = server(scheduler, ("", settings.serve_port))
     threading.Thread(target=http.serve_forever, daemon=True).start()
     for verb, moment in scheduler.due().items():
-        _say(f"{verb}: next at {moment:%Y-%m-%d %H:%M} UTC")
+        log.say(f"{verb}: next at {moment:%Y-%m-%d %H:%M} UTC")
     stop = threading.Event()
     with kept_running(archiver if settings.archive_user else ()):
         while True:
