@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from collections.abc import Generator
 from datetime import timedelta
@@ -35,3 +36,16 @@ def bench(running: Bench) -> Bench:
     running.empty_bucket()
     running.fill()
     return running
+
+
+@pytest.fixture
+def small_volume(bench: Bench) -> Generator[None]:
+    """The agent's folder, on a volume of its own that is smaller than what is kept free."""
+    work = bench.root / "work"
+    uid, gid = bench.ids
+    options = f"size=512m,mode=0700,uid={uid},gid={gid}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(work)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(work)], check=True)

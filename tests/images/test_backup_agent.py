@@ -156,6 +156,24 @@ def test_a_clock_that_moved_stores_and_expires_nothing(bench: Bench, hours: int)
     assert len(of_chat(bench.agent("list")[1])) == 1
 
 
+def test_a_volume_without_room_is_told_before_anything_is_copied(
+    bench: Bench, small_volume: None
+) -> None:
+    bench.kinds = frozenset({"postgres", "folder"})
+    backed_up(bench)
+    code, proofs = bench.agent("verify")
+    told = {one["source"]: one["problems"] for one in proofs}
+    assert code == 1
+    for source in ("postgres/chat", "folder/certificates"):
+        assert len(told[source]) == 1, told
+        assert "needs" in told[source][0], told
+        assert "GiB stay for PostgreSQL" in told[source][0], told
+    code, answer = bench.agent("restore", "postgres/chat")
+    assert code == 1
+    assert answer["error"].startswith("the dump of postgres/chat needs"), answer
+    assert bench.sql("SELECT datname FROM pg_database WHERE datname LIKE 'chat_%'") == ""
+
+
 def test_no_backup_at_all_is_not_well(bench: Bench) -> None:
     assert problems(bench).count("there is no backup") == 2
     assert bench.agent("list") == (0, [])

@@ -55,7 +55,8 @@ password = {password}
 class Base:
     """A copy of a whole server; with the log from segment `first` to `last` it is consistent.
 
-    `started` and `ended` are when it was taken: it can become any moment from `ended` on.
+    `started` and `ended` are when it was taken: it can become any moment from `ended` on. `size`
+    are the bytes of disk that its databases take.
     """
 
     cluster: str
@@ -64,6 +65,7 @@ class Base:
     ended: datetime
     first: str
     last: str
+    size: int
 
 
 class Archive:
@@ -95,10 +97,14 @@ class Archive:
         """The system identifiers of the servers that have something here; raises `AgentError`."""
         return [name.rstrip("/") for name in self._list("", "--dirs-only")]
 
-    def segments(self, cluster: str) -> list[str]:
-        """The names of a server's segments, in order; raises `AgentError`."""
-        found = self._list(f"{cluster}/wal", "--files-only")
-        return sorted(name.removesuffix(PACKED) for name in found)
+    def segments(self, cluster: str) -> dict[str, int]:
+        """A server's segments by name, in order, each with its packed bytes.
+
+        Raises `AgentError`.
+        """
+        lines = self._list(f"{cluster}/wal", "--files-only", "--format=ps", "--separator=|")
+        found = (line.split("|") for line in lines)
+        return {name.removesuffix(PACKED): int(size) for name, size in found}
 
     def check_key(self, cluster: str) -> None:
         """Raise `AgentError` when what is here was encrypted with another key."""
@@ -149,8 +155,8 @@ class Archive:
         listed = "--files-from-raw=-"
         self._rclone("copy", "--no-traverse", "--transfers=8", listed, source, target, stdin=names)
 
-    def _list(self, folder: str, kind: str) -> list[str]:
-        return sorted(self._there("lsf", kind, f"archive:{folder}").splitlines())
+    def _list(self, folder: str, *how: str) -> list[str]:
+        return sorted(self._there("lsf", *how, f"archive:{folder}").splitlines())
 
     def _read(self, *arguments: str) -> str:
         """What small objects hold; nothing when there are none."""

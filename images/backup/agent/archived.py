@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
+
+from . import jsonfile
 
 FILE = "archived.json"
 
@@ -42,14 +43,9 @@ class Archived:
             return None
 
     def write(self, work: str) -> None:
-        """Write it in one step: a reader sees the old one or the new one."""
-        fresh = Path(work) / f".{FILE}.new"
+        """Write it in one step; raises `OSError`."""
         times = {
             "since": self.since.isoformat(),
             "until": self.until.isoformat() if self.until else None,
         }
-        with fresh.open("w", encoding="utf-8") as out:
-            json.dump({**vars(self), **times}, out)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(Path(work) / FILE)
+        jsonfile.write(Path(work) / FILE, {**vars(self), **times})

@@ -10,6 +10,7 @@ from .archived import Archived
 from .process import AgentError
 from .receiver import Cluster
 from .settings import Settings
+from .sources import databases_server
 
 
 def take(settings: Settings, now: datetime, ended: Callable[[], datetime]) -> Base:
@@ -20,6 +21,7 @@ def take(settings: Settings, now: datetime, ended: Callable[[], datetime]) -> Ba
     if known is None or known.cluster != cluster:
         raise AgentError("the log of this server is not archived yet")
     archive.check_key(cluster)
+    size = sum(databases_server(settings).sizes().values())
     name, first = now.strftime("%Y%m%dT%H%M%SZ"), server.segment()
     archive.take(
         [
@@ -30,7 +32,8 @@ def take(settings: Settings, now: datetime, ended: Callable[[], datetime]) -> Ba
         name,
     )  # fmt: skip
     base = Base(
-        cluster=cluster, name=name, started=now, ended=ended(), first=first, last=server.segment()
-    )
+        cluster=cluster, name=name, started=now, ended=ended(), first=first, last=server.segment(),
+        size=size,
+    )  # fmt: skip
     archive.complete(base)
     return base

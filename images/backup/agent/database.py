@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .closed import closed
 from .manifest import DUMP, Manifest
 from .postgres import Postgres, quoted
 from .process import AgentError, Programs, Take
 from .source import Target, Terms
 from .throwaway import Lab
-
-_CLOSING_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +45,12 @@ class Database:
         owner = manifest.facts["owner"]
         if owner not in lab.postgres.query("SELECT rolname FROM pg_roles").splitlines():
             lab.postgres.query(f"CREATE ROLE {quoted(owner)}")
-        lab.postgres.load(manifest, dump, self.database)
-        return lab.postgres.differences(manifest, self.database)
+        try:
+            lab.postgres.load(manifest, dump, self.database)
+            return lab.postgres.differences(manifest, self.database)
+        finally:
+            # The next one needs the room.
+            lab.postgres.query(f"DROP DATABASE IF EXISTS {quoted(self.database)} WITH (FORCE)")
 
     def restore(self, manifest: Manifest, dump: Path, lab: Lab, target: Target) -> str:
         """Restore beside, compare, and then change names in one transaction."""
@@ -56,7 +58,9 @@ class Database:
         name = self.copied(manifest, dump, target)
         if target.beside:
             return ""
-        return take_places(self.server, {self.database: name}, target.stamp)[self.database]
+        return take_places(self.server, {self.database: name}, target.stamp, target.work)[
+            self.database
+        ]
 
     def copied(self, manifest: Manifest, dump: Path, target: Target) -> str:
         """The name of a copy beside, once it is what was dumped; raises `AgentError`."""
@@ -67,11 +71,13 @@ class Database:
         return name
 
 
-def take_places(server: Postgres, copies: Mapping[str, str], stamp: str) -> dict[str, str]:
+def take_places(
+    server: Postgres, copies: Mapping[str, str], stamp: str, work: Path
+) -> dict[str, str]:
     """Give copies the names of their databases, all in one transaction.
 
     Returns as what each of those is kept, empty for one that was not there. Connections to them are
-    ended before. Raises `AgentError`: all have their names then.
+    ended before, with a note of that in `work`. Raises `AgentError`: all have their names then.
     """
     there = set(server.query("SELECT datname FROM pg_database").splitlines()) & copies.keys()
     kept = {name: f"{name}_before_{stamp}" if name in there else "" for name in copies}
@@ -79,31 +85,6 @@ def take_places(server: Postgres, copies: Mapping[str, str], stamp: str) -> dict
     here = [
         f"ALTER DATABASE {quoted(copy)} RENAME TO {quoted(name)}" for name, copy in copies.items()
     ]
-    try:
-        # Services reconnect at once: nobody may, until the name is the new database's.
-        _limit(server, there, 0)
-        for name in there:
-            _close(server, name)
+    with closed(server, there, work):
         server.query("; ".join(["BEGIN", *away, *here, "COMMIT"]))
-    except BaseException:  # also when this process is told to end
-        _limit(server, there, -1)
-        raise
     return kept
-
-
-def _limit(server: Postgres, databases: Collection[str], connections: int) -> None:
-    for name in databases:
-        server.query(f"ALTER DATABASE {quoted(name)} CONNECTION LIMIT {connections}")
-
-
-def _close(server: Postgres, database: str) -> None:
-    ask = (
-        "SELECT datname FROM (SELECT datname, pg_terminate_backend(pid) FROM pg_stat_activity"
-        # Autovacuum is not for us to end: renaming does that by itself.
-        " WHERE datname = :'database' AND backend_type = 'client backend') ended"
-    )
-    deadline = time.monotonic() + _CLOSING_SECONDS
-    while server.query(f"\\set database {database}\n{ask}"):
-        if time.monotonic() > deadline:
-            raise AgentError(f"{database} still has connections after {_CLOSING_SECONDS} s")
-        time.sleep(0.2)

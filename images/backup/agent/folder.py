@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from .manifest import DUMP, Manifest, file_digest
 from .process import AgentError, Programs
+from .room import refuse_without
 from .source import Terms
 from .throwaway import Lab
 
@@ -59,6 +60,7 @@ class Folder:
     def differences(self, manifest: Manifest, dump: Path, lab: Lab) -> list[str]:
         """Unpack it, by the program that a restore uses, and read all; raises `AgentError`."""
         place = lab.folder()
+        refuse_without(place, manifest.size, f"a copy of {self.name}")
         Programs().run(["tar", "-x", "-o", "-f", str(dump), "-C", str(place)])
         found = {str(p.relative_to(place)): p for p in _below(place) if not _is_folder(p)}
         told = [f"file {name} is missing" for name in manifest.facts if name not in found]

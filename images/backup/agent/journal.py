@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from . import jsonfile
 from .process import AgentError
 
 FILE = "journal.json"
@@ -93,13 +93,8 @@ class Journal:
             return cls(since=now)
 
     def write(self, work: str) -> None:
-        """Write it in one step: a reader sees the old one or the new one."""
-        fresh = Path(work) / f".{FILE}.new"
-        with fresh.open("w", encoding="utf-8") as out:
-            json.dump(_plain(self), out, indent=1)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(Path(work) / FILE)
+        """Write it in one step; raises `OSError`."""
+        jsonfile.write(Path(work) / FILE, _plain(self))
 
     def backed_up(self, attempt: Attempt, backups: Mapping[str, Backup]) -> Journal:
         """With a backup; a source that was not stored keeps the time of its last good one."""

@@ -20,7 +20,8 @@ class Manifest:
 
     `facts` are what else has to be the same after a restore, by name. `size` and `digest` are the
     dump's, in bytes and SHA-256; a dump that was stored as it came has no digest but restic's own.
-    `version` is the server's that was dumped.
+    `version` is the server's that was dumped, `occupied` the bytes of disk that it took there: its
+    indexes are in no dump.
     """
 
     source: str
@@ -28,6 +29,7 @@ class Manifest:
     size: int
     digest: str = ""
     version: str = ""
+    occupied: int = 0
     facts: dict[str, str] = field(default_factory=dict[str, str])
 
     @property

@@ -12,6 +12,7 @@ from typing import IO
 
 from .manifest import Manifest
 from .process import AgentError, Programs, Take
+from .room import refuse_without
 
 _TABLES = """\
 SELECT format('SELECT %L, count(*) FROM ONLY %I.%I', n.nspname || '.' || c.relname,
@@ -22,8 +23,11 @@ WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY 1"""
 _FACTS = """\
 SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate,
-       current_setting('server_version')
+       current_setting('server_version'), pg_database_size(oid)
 FROM pg_database WHERE datname = current_database()"""
+_SIZES = """\
+SELECT datname, pg_database_size(oid) FROM pg_database
+WHERE has_database_privilege(oid, 'CONNECT')"""
 _END = "end-of-answer"
 # So many tables at once; the server has more to do than this.
 _JOBS = 2
@@ -66,7 +70,7 @@ class Postgres:
             size = take([*same, "-Fc", "-Z0"], self.programs)
             schema = self.programs.run([*same, "--schema-only"])
             rows = session.counted()
-            owner, encoding, collation, version = session.ask(_FACTS)[0].split("|")
+            owner, encoding, collation, version, occupied = session.ask(_FACTS)[0].split("|")
         return Manifest(
             source=source,
             version=version,
@@ -78,10 +82,20 @@ class Postgres:
                 "schema": schema_digest(schema),
             },
             size=size,
+            occupied=int(occupied),
         )
 
+    def sizes(self) -> dict[str, int]:
+        """The bytes of disk that each database takes which this role may enter."""
+        lines = (line.rpartition("|") for line in self.query(_SIZES).splitlines())
+        return {name: int(size) for name, _, size in lines}
+
     def load(self, manifest: Manifest, dump: Path, name: str) -> None:
-        """Make a database from a dump, closed to all but its owner; raises `AgentError`."""
+        """Make a database from a dump, closed to all but its owner; raises `AgentError`.
+
+        The server is on the volume of the dump, and has to have room there.
+        """
+        refuse_without(dump.parent, max(manifest.occupied, manifest.size), f"a copy of {name}")
         roles = self.query("SELECT rolname FROM pg_roles").splitlines()
         facts = manifest.facts
         if facts["owner"] not in roles:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from pathlib import Path
 from .archive import PACKED, Archive, Base
 from .postgres import Postgres
 from .process import AgentError, Programs
+from .room import refuse_without
 from .settings import Settings
 from .throwaway import serving
 
@@ -46,10 +47,16 @@ def recovered(settings: Settings, folder: Path, moment: datetime | None) -> Gene
     data, wal = folder / "data", folder / "wal"
     for made in (data, wal):
         made.mkdir(mode=0o700)
+    needed = _needed(bases, base, segments)
+    refuse_without(
+        folder,
+        base.size + sum(segments[one] for one in needed),
+        f"the whole server as of {base.ended:%Y-%m-%d %H:%M} and its log",
+    )
     archive.unpack(base, data)
     # The copy says what each of its files must be.
     Programs().run(["pg_verifybackup", "--no-parse-wal", "--quiet", str(data)])
-    archive.fetch(base.cluster, wal, _needed(bases, base, segments))
+    archive.fetch(base.cluster, wal, needed)
     _configure(folder, moment)
     log = folder / "log"
     try:
@@ -67,7 +74,7 @@ def recovered(settings: Settings, folder: Path, moment: datetime | None) -> Gene
 
 def chosen(
     archive: Archive, bases: Sequence[Base], moment: datetime | None
-) -> tuple[Base, list[str]]:
+) -> tuple[Base, Mapping[str, int]]:
     """The latest base backup before the moment whose own log is whole, and its server's log.
 
     Raises `AgentError` when there is none.
@@ -84,7 +91,7 @@ def chosen(
     )
 
 
-def _needed(bases: Sequence[Base], base: Base, segments: Sequence[str]) -> list[str]:
+def _needed(bases: Sequence[Base], base: Base, segments: Iterable[str]) -> list[str]:
     """The segments from the base backup's first to the next one's last: it is due before that."""
     later = [one for one in bases if one.cluster == base.cluster and one.ended > base.ended]
     end = later[0].last if later else "F" * len(base.last)

@@ -164,10 +164,15 @@ class Repository:
         return Manifest.read(self._restic("dump", snapshot.id, f"{snapshot.path}/{MANIFEST}"))
 
     def fetch(self, snapshot: Snapshot, folder: Path) -> None:
-        """Bring what a snapshot holds into a folder; raises `AgentError`."""
+        """Bring what a snapshot holds into a folder; raises `AgentError`.
+
+        Its `dump` is not in there when that was stored as it came.
+        """
         self._restic("restore", f"{snapshot.id}:{snapshot.path}", f"--target={folder}")
-        if snapshot.dump:
-            self._restic("restore", snapshot.dump, f"--target={folder}")
+
+    def fetch_dump(self, snapshot: Snapshot, folder: Path) -> None:
+        """Bring a dump that was stored as it came; raises `AgentError`."""
+        self._restic("restore", snapshot.dump, f"--target={folder}")
 
     def forget(self, snapshots: Sequence[Snapshot]) -> None:
         """Drop snapshots. Their data stays: pruning needs credentials that no server has."""

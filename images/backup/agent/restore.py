@@ -16,6 +16,7 @@ from .manifest import DUMP, Manifest
 from .process import AgentError
 from .recovery import Recovered, recovered
 from .repository import Repository, Snapshot
+from .room import refuse_without
 from .settings import Settings
 from .source import Restorable, Source, Target
 from .sources import named, sources
@@ -33,7 +34,7 @@ def restore(settings: Settings, name: str, snapshot: str, beside: str, now: date
     source = named(settings, name)
     if not isinstance(source, Restorable):
         raise AgentError(f"the agent may not put {name} back; `export` hands it out")
-    target = Target(beside=beside, stamp=now.strftime("%Y%m%d%H%M%S"))
+    target = _target(settings, beside, now)
     with _brought(settings, source, snapshot) as (manifest, folder), Lab(folder) as lab:
         return source.restore(manifest, folder / DUMP, lab, target)
 
@@ -49,16 +50,15 @@ def restore_to(
     source = named(settings, name)
     if not isinstance(source, Database):
         raise AgentError(f"{name} is not archived: only databases are")
-    target = Target(beside=beside, stamp=now.strftime("%Y%m%d%H%M%S"))
+    target = _target(settings, beside, now)
     with scratch(settings, "restore") as root:
         folder = Path(root)
         with recovered(settings, folder, moment) as found:
-            then = replace(source, server=found.postgres)
-            manifest = then.dump(folder)
+            manifest, place = _dumped(found, source, folder)
         # The copy of the server is of no more use, and large.
         shutil.rmtree(folder / "data")
         with Lab(folder) as lab:
-            return source.restore(manifest, folder / DUMP, lab, target), found.last
+            return source.restore(manifest, place / DUMP, lab, target), found.last
 
 
 def restore_all_to(
@@ -70,7 +70,7 @@ def restore_all_to(
     its place, and all take it in one transaction: it is everything or nothing.
     """
     databases = [source for source in sources(settings) if isinstance(source, Database)]
-    target = Target(beside="", stamp=now.strftime("%Y%m%d%H%M%S"))
+    target = _target(settings, "", now)
     with scratch(settings, "restore") as root:
         folder = Path(root)
         with recovered(settings, folder, moment) as found:
@@ -81,13 +81,20 @@ def restore_all_to(
         for one, manifest, place in dumped:
             copies[one.database] = one.copied(manifest, place / DUMP, target)
             shutil.rmtree(place)
-        return take_places(databases[0].server, copies, target.stamp), found.last
+        return take_places(databases[0].server, copies, target.stamp, target.work), found.last
+
+
+def _target(settings: Settings, beside: str, now: datetime) -> Target:
+    stamp = now.strftime("%Y%m%d%H%M%S")
+    return Target(beside=beside, stamp=stamp, work=Path(settings.work))
 
 
 def _dumped(found: Recovered, database: Database, folder: Path) -> tuple[Manifest, Path]:
     """A database's dump out of a recovered server, in a folder of its own."""
     place = folder / f"dump-{database.database}"
     place.mkdir(mode=0o700)
+    occupied = found.postgres.sizes().get(database.database, 0)
+    refuse_without(place, occupied, f"the dump of {database.name}")
     return replace(database, server=found.postgres).dump(place), place
 
 

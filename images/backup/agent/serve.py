@@ -8,18 +8,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import NoReturn
 
 from . import archive_proof, log, metrics, tasks
 from .alone import BusyError, alone
 from .archived import Archived
 from .backup import sweep
+from .closed import NOTE, reopen
 from .companion import kept_running
 from .journal import Attempt, Journal
 from .process import AgentError, end_when_asked, in_words
 from .schedule import Slot
 from .settings import Settings
-from .sources import sources
+from .sources import databases_server, sources
 
 # Often enough that a clock that was set is noticed; what is due does not wait to the second.
 _LOOK_SECONDS = 30.0
@@ -185,4 +187,20 @@ def serve(settings: Settings, archiver: Sequence[str]) -> NoReturn:
     stop = threading.Event()
     with kept_running(archiver if settings.archive_user else ()):
         while True:
+            _open_left(settings)
             stop.wait(scheduler.step())
+
+
+def _open_left(settings: Settings) -> None:
+    """Open the databases that a restore which was killed has left closed."""
+    if not (Path(settings.work) / NOTE).exists():
+        return
+    try:
+        with alone(settings.work, "the opening"):
+            left = reopen(databases_server(settings), Path(settings.work))
+    except BusyError:
+        return  # the restore is under way
+    except AgentError as error:
+        log.say(f"databases that a restore closed cannot be opened: {error}")
+        return
+    log.say(f"{', '.join(left)}: open again, after a restore that was killed")

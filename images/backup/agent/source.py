@@ -62,11 +62,13 @@ class Streamed(Source, Protocol):
 class Target:
     """Where to: `beside` the present one under that name, or in its place when that is empty.
 
-    `stamp` is the moment, as it becomes part of names.
+    `stamp` is the moment, as it becomes part of names; `work` the agent's folder, for notes that
+    outlive a kill.
     """
 
     beside: str
     stamp: str
+    work: Path
 
 
 @runtime_checkable

@@ -38,13 +38,18 @@ def named(settings: Settings, name: str) -> Source:
     raise AgentError(f"{name} is not backed up")
 
 
-def _postgres(settings: Settings) -> list[Source]:
-    server = Postgres(
+def databases_server(settings: Settings) -> Postgres:
+    """The server of the databases, as the role that backs them up."""
+    return Postgres(
         host=settings.host,
         port=settings.port,
         user=settings.user,
         programs=Programs({"PGPASSFILE": settings.passfile}),
     )
+
+
+def _postgres(settings: Settings) -> list[Source]:
+    server = databases_server(settings)
     roles = Roles(server=server, terms=_terms(settings, "roles, memberships and settings", "kinds"))
     databases = [
         Database(server=server, database=name, terms=_terms(settings, "rows", "tables"))

@@ -15,6 +15,7 @@ from .manifest import DUMP, MANIFEST, Manifest, file_digest
 from .process import FAILURES, AgentError, in_words
 from .proof import Proof
 from .repository import Repository, Snapshot
+from .room import refuse_without
 from .settings import Settings
 from .source import Source
 from .sources import sources
@@ -68,6 +69,9 @@ def fetched(repository: Repository, snapshot: Snapshot, folder: Path) -> Manifes
     repository.fetch(snapshot, folder)
     try:
         manifest = Manifest.read((folder / MANIFEST).read_text(encoding="utf-8"))
+        if snapshot.dump:
+            refuse_without(folder, manifest.size, f"the dump of {manifest.source}")
+            repository.fetch_dump(snapshot, folder)
         size = (folder / DUMP).stat().st_size
         digest = file_digest(folder / DUMP) if manifest.digest else ""
     except OSError as error:
