@@ -70,8 +70,11 @@ class Agent:
         try:
             answer, well = self.server.answer(self.container, command, seconds, stdin)
         except OpsError as error:
-            remedy = f"Is it up? ./manacore up --stack {self.stack} brings it back."
-            raise OpsError(error.message, [*error.details, remedy]) from error
+            remedies = [
+                f"Is it up? ./manacore up --stack {self.stack} brings it back.",
+                "What it was asked already it ends by itself; the next command waits for that.",
+            ]
+            raise OpsError(error.message, [*error.details, *remedies]) from error
         if said := _failure(answer):
             raise OpsError(
                 f"{self.stack}: {arguments[0]} failed.",

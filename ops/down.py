@@ -10,13 +10,14 @@ from pulumi import automation as auto
 from localcloud.cloud import LocalCloud
 from localcloud.home import Home
 from localcloud.steps import Steps
-from ops import console, converge
+from ops import console, converge, lock, server_lock
 from ops.failures import OpsError, told
 from ops.options import AsJson, Local, Parallel, Stack
 from ops.progress import resource
-from ops.session import PARALLEL, Session, resources
+from ops.session import PARALLEL, Session, outputs, resources
 from ops.target import Target
 
+_WHAT = "a down"
 Keep = Annotated[
     bool, typer.Option("--keep-cloud", help="With --local: destroy the stack, keep the cloud.")
 ]
@@ -53,10 +54,15 @@ def _remove_local_cloud(steps: Steps) -> None:
 
 def _destroy(target: Target, steps: Steps, parallel: int) -> None:
     session = Session(target)
-    with steps.step(f"pulumi destroy of {target.stack}"):
+    with (
+        lock.held(Home.from_environment().root / "locks", target.stack, _WHAT),
+        steps.step(f"pulumi destroy of {target.stack}"),
+    ):
         opened = session.stack()
         converge.recover(opened, target)
         _refuse_protected(opened, target.stack)
+        with server_lock.held(outputs(opened), target.stack, _WHAT):
+            pass  # not for longer: the server that keeps it goes with the stack
         session.run(
             "destroy",
             lambda out, event: opened.destroy(

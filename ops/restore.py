@@ -10,14 +10,16 @@ from typing import Annotated, Any, cast
 import typer
 
 from localcloud.home import Home
-from ops import console, lock
+from ops import console, lock, server_lock, session
 from ops.agent import Agent, Snapshot
 from ops.failures import InvalidInput, OpsError, told
 from ops.options import AsJson, Local, Stack
 from ops.placing import place
+from ops.session import Session
 from ops.source import named, own
 from ops.target import Target
 
+_WHAT = "a restore"
 LATEST = "latest"
 ALL = "all"
 _DATABASES = "postgres/"
@@ -74,14 +76,18 @@ def restore(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
     with told():
         _refuse_options(source, snapshot, to, beside)
         target = Target.of(stack, local=local)
-        agent = Agent.of(target)
+        outputs = session.outputs(Session(target).stack())
+        agent = Agent.among(outputs, stack)
         # Now, not later: the backup taken below would be the latest good one itself.
         chosen = None if to else _chosen(agent.snapshots(), source, snapshot)
         name = chosen.source if chosen else _archived(source)
         when = _moment(chosen) if chosen else to
         if not beside and not yes:
             _confirmed(stack, name, when)
-        with lock.held(Home.from_environment().root / "locks", stack, "a restore"):
+        with (
+            lock.held(Home.from_environment().root / "locks", stack, _WHAT),
+            server_lock.held(outputs, stack, _WHAT),
+        ):
             if not beside and before:
                 if chosen:
                     _refuse_expiring(chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from ops.failures import OpsError
 from ops.placing import place
 from ops.release.server import Server
 from ops.target import Target
+from tests.support.holder import holder_on_server
 from tests.support.server import OUTPUT, server_here
 
 NOW = datetime.now(UTC)
@@ -52,6 +54,7 @@ class Remote:
 
     answers: dict[str, tuple[Any, bool]]
     asked: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def answer(
         self, container: str, command: list[str], seconds: float, stdin: str
@@ -86,13 +89,21 @@ def remote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Remote:
         }
     )  # fmt: skip
 
-    def agent(target: object) -> Agent:
+    def agent(outputs: object, stack: str) -> Agent:
         return Agent(stack="staging", server=found, container="backup")  # type: ignore[arg-type]
 
-    def target(stack: str, *, local: bool) -> str:
-        return stack
+    def target(stack: str, *, local: bool) -> SimpleNamespace:
+        return SimpleNamespace(stack=stack)
 
-    monkeypatch.setattr(Agent, "of", agent)
+    def outputs(_: object) -> dict[str, Any]:
+        return found.outputs
+
+    def opened(_: object) -> None:
+        return None
+
+    monkeypatch.setattr(Agent, "among", agent)
+    monkeypatch.setattr(session, "outputs", outputs)
+    monkeypatch.setattr(session.Session, "stack", opened)
     monkeypatch.setattr(Target, "of", target)
     monkeypatch.setenv("MANACORE_HOME", str(tmp_path))
     return found
@@ -453,3 +464,20 @@ def test_a_folder_is_restored_by_the_server_once_it_was_backed_up(
     assert remote.verbs == ["list", "run"]
     assert told["kept"] == "/mnt/data/edge-data_before_1"
     assert scripts[0][1:4] == ["folder/edge-data", "eeee1111", "/mnt/folders/edge-data"]
+
+
+def test_a_restore_is_refused_while_another_machine_changes_the_stack(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server_here(tmp_path, monkeypatch)
+    remote.outputs["servers"] = {"main": OUTPUT}
+    stack = f"test-{uuid.uuid4().hex[:8]}"
+    other = holder_on_server(stack)
+    try:
+        said = flat(invoke("restore", "chat", "--yes", "--stack", stack, code=1))
+    finally:
+        other.kill()
+        other.communicate()
+        Path(f"/run/lock/manacore-{stack}.lock").unlink()
+    assert "a release" in said
+    assert "restore" not in remote.verbs

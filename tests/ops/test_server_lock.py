@@ -15,18 +15,11 @@ import pytest
 from localcloud.processes import wait_until
 from ops import server_lock
 from ops.failures import OpsError
-from tests.support.holder import holder
+from tests.support.holder import holder_on_server
 from tests.support.server import OUTPUT, server_here
 
 OUTPUTS: Mapping[str, Any] = {"servers": {"main": OUTPUT}}
 AWAY = "echo 'connect to host 198.51.100.10 port 22: No route to host' >&2; exit 255"
-HOLD = f"""\
-import sys
-from ops import server_lock
-with server_lock.held({OUTPUTS}, sys.argv[1], "a release"):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -40,7 +33,7 @@ def test_a_second_command_is_refused_naming_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str
 ) -> None:
     server_here(tmp_path, monkeypatch)
-    process = holder(HOLD, stack)
+    process = holder_on_server(stack)
     try:
         with (
             pytest.raises(OpsError, match=rf"{stack} .* a release \(.+@.+, since ..:..:.. UTC\)"),
@@ -56,7 +49,7 @@ def test_a_killed_command_lets_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str
 ) -> None:
     server_here(tmp_path, monkeypatch)
-    process = holder(HOLD, stack)
+    process = holder_on_server(stack)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     with server_lock.held(OUTPUTS, stack, "an up"):

@@ -6,6 +6,15 @@ import subprocess
 import sys
 
 from tests.support.platform import ROOT
+from tests.support.server import OUTPUT
+
+_ON_SERVER = f"""\
+import sys
+from ops import server_lock
+with server_lock.held({{"servers": {{"main": {OUTPUT}}}}}, sys.argv[1], "a release"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def holder(program: str, argument: str) -> subprocess.Popen[str]:
@@ -20,3 +29,8 @@ def holder(program: str, argument: str) -> subprocess.Popen[str]:
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     return process
+
+
+def holder_on_server(stack: str) -> subprocess.Popen[str]:
+    """A process of another command, which holds a stack on the server that is here."""
+    return holder(_ON_SERVER, stack)
