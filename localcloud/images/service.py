@@ -27,6 +27,8 @@ class Fault(StrEnum):
     """Healthy, but keeps half a megabyte for each request until it is killed for it."""
     MIGRATION = "migration"
     """Healthy, but its migration fails."""
+    BREAKING = "breaking"
+    """Healthy, and its migration works, but the former version does not work after it."""
 
 
 @dataclass(frozen=True, kw_only=True)

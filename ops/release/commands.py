@@ -32,6 +32,13 @@ Manifest = Annotated[Path | None, typer.Option(help="YAML or JSON file: service:
 Window = Annotated[float, typer.Option("--watch", min=0, help="Watch window in seconds; 0: none.")]
 Probe = Annotated[bool, typer.Option(help="Send requests through the edge while it happens.")]
 Migrate = Annotated[bool, typer.Option(help="Run the services' migrations before the switch.")]
+Rehearse = Annotated[
+    bool,
+    typer.Option(
+        "--rehearse-migration",
+        help="First, migrate a copy of the latest backup, and try the live version on it.",
+    ),
+]
 Percent = Annotated[
     int | None,
     typer.Option("--canary", min=1, max=99, help="Percent of the clients that get them first."),
@@ -52,6 +59,7 @@ def release(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
     watch: Window = 300,
     probe: Probe = True,
     migrate: Migrate = True,
+    rehearse: Rehearse = False,
     canary: Percent = None,
     canary_seconds: CanarySeconds = 120,
 ) -> None:
@@ -68,7 +76,9 @@ def release(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
             site.verify(change.images.values())
             if trial:
                 _refuse_closed(change)
-            options = Options(watch=watch, probe=probe, migrate=migrate, canary=trial)
+            options = Options(
+                watch=watch, probe=probe, migrate=migrate, rehearse=rehearse, canary=trial
+            )
             done = Conductor(site, options).release(change)
     _show(done, as_json=as_json)
     lost = done.prober and (done.prober.failed or done.prober.broken)

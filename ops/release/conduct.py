@@ -19,6 +19,7 @@ from ops.release.prober import Prober
 from ops.release.receipt import Canary, Outcome, Receipt, Watch
 from ops.release.recorder import Recorder
 from ops.release.recovery import START_EARLIER
+from ops.release.rehearsal import Rehearsal
 from ops.release.site import Site
 from ops.release.watch import Outcome as Verdict
 from ops.release.watch import Rules
@@ -32,6 +33,7 @@ class Options:
     watch: float = 300
     probe: bool = True
     migrate: bool = True
+    rehearse: bool = False
     canary: Trial | None = None
 
 
@@ -52,7 +54,9 @@ class Conductor:
         Raises `OpsError`, with nothing touched, when the change does not fit into memory or
         cannot be probed, and when the receipt cannot be written.
         """
-        planned = self._waves(change, change.images)
+        rehearsal = Rehearsal(site=self.site, change=change)
+        room = rehearsal.memory if self.options.rehearse else 0
+        planned = self._waves(change, change.images, room)
         prober = self._prober(change)
         recorder = self._recorder(change, "release")
         with prober or nullcontext():
@@ -108,15 +112,17 @@ class Conductor:
                 ["Release fewer services at once, or with --no-probe."],
             ) from error
 
-    def _waves(self, change: Change, images: Mapping[str, str]) -> list[tuple[str, ...]]:
-        """The waves in which new slots start; raises `DoesNotFitError`."""
+    def _waves(
+        self, change: Change, images: Mapping[str, str], room: int = 0
+    ) -> list[tuple[str, ...]]:
+        """The waves in which new slots start, with `room` MiB left; raises `DoesNotFitError`."""
         planned: list[tuple[str, ...]] = []
         for services in self.site.by_server(images).values():
             server = self.site.server_of(services[0])
             total, limits = server.memory()
             # By what runs, not by the ledger: a slot may have stopped, or outlived a kill.
             replaced = {f"{service}-{change.slots[service]}" for service in services}
-            running = sum(limit for name, limit in limits.items() if name not in replaced)
+            running = sum(limit for name, limit in limits.items() if name not in replaced) + room
             planned += waves.plan(
                 [
                     waves.NewSlot(
@@ -161,6 +167,8 @@ class Conductor:
             ledger = self._started(change, planned, recorder, "start new slots")
             with recorder.step("smoke tests"):
                 self._smoke(change)
+            if self.options.rehearse:
+                self._rehearse(change, recorder)
             if self.options.migrate:
                 self._migrate(change, recorder)
             observer = Observer(self.site, change)
@@ -201,6 +209,12 @@ class Conductor:
         if failed:
             lines = [f"{container} {why}" for container, why in failed.items()]
             raise OpsError("A new slot does not work:", lines)
+
+    def _rehearse(self, change: Change, recorder: Recorder) -> None:
+        rehearsal = Rehearsal(site=self.site, change=change)
+        for service in rehearsal.services:
+            with recorder.step(f"rehearse {service}"):
+                rehearsal.run(service)
 
     def _migrate(self, change: Change, recorder: Recorder) -> None:
         for service, slot in change.slots.items():

@@ -143,13 +143,18 @@ class Server:
     def smoke(self, slots: Sequence[Smoke]) -> dict[str, str]:
         """What is wrong with each new slot, by container; empty when nothing is."""
         asked = json.dumps([vars(slot) for slot in slots])
-        told = self._run(f"python3 -c {shlex.quote(_SMOKE)}", stdin=asked, seconds=300)
+        told = self.python(_SMOKE, asked, seconds=300)
         lines = [self._json(line) for line in told.splitlines()]
-        return {line["container"]: _safe(line["failed"]) for line in lines if line["failed"]}
+        return {line["container"]: safe(line["failed"]) for line in lines if line["failed"]}
 
     def run(self, container: str, command: Sequence[str], stdin: str = "") -> str:
         """Run a command in a container; raises `OpsError` with the end of what it printed."""
         return self._run(_inside(container, command, stdin), stdin, seconds=1800)
+
+    def python(self, program: str, stdin: str, *, seconds: float, root: bool = False) -> str:
+        """What a Python program prints on the server; raises `OpsError` when it fails."""
+        sudo = ["sudo"] if root else []
+        return self._run(shlex.join([*sudo, "python3", "-c", program]), stdin, seconds)
 
     def script(self, text: str, arguments: Sequence[str], *, seconds: float) -> str:
         """What a bash script prints on the server; raises `OpsError` when it fails."""
@@ -184,7 +189,7 @@ class Server:
             raise OpsError(f"{self._address} answered with no JSON.", [told[:200]]) from error
 
     def _refused(self, done: ssh.Done) -> OpsError:
-        said = _safe(done.stderr.strip() or done.stdout.strip()).splitlines()[-5:]
+        said = safe(done.stderr.strip() or done.stdout.strip()).splitlines()[-5:]
         if done.returncode == ssh.UNREACHABLE:
             return OpsError(f"{self._address} cannot be reached by ssh.", said)
         return OpsError(f"{self._address} refused: exit code {done.returncode}", said)
@@ -194,5 +199,6 @@ def _inside(container: str, command: Sequence[str], stdin: str) -> str:
     return shlex.join(["docker", "exec", *(["-i"] if stdin else []), container, *command])
 
 
-def _safe(told: str) -> str:
+def safe(told: str) -> str:
+    """A text without the credentials of URLs."""
     return _CREDENTIALS.sub("***@", told)

@@ -69,10 +69,16 @@ class Platform:
     container: dict[str, Any] = field(default_factory=lambda: RUNNING)
 
     def conductor(
-        self, *, watch: float = 0, probe: bool = False, canary: Trial | None = None
+        self,
+        *,
+        watch: float = 0,
+        probe: bool = False,
+        rehearse: bool = False,
+        canary: Trial | None = None,
     ) -> Conductor:
         """A conductor of releases on it."""
-        return Conductor(cast("Site", self), Options(watch=watch, probe=probe, canary=canary))
+        options = Options(watch=watch, probe=probe, rehearse=rehearse, canary=canary)
+        return Conductor(cast("Site", self), options)
 
     def did(self, what: str) -> None:
         """Note it, and let it fail when it is to."""

@@ -23,6 +23,9 @@ try {
   if (service.fault === 'migration') {
     await database.query('ALTER TABLE no_such_table ADD COLUMN content text');
   }
+  if (service.fault === 'breaking') {
+    await database.query('ALTER TABLE starts RENAME COLUMN version TO release');
+  }
   await database.query('COMMIT');
   log.info('migrated');
 } catch (error) {
