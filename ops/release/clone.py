@@ -45,12 +45,15 @@ def removed(name):
     ask("DELETE", f"/containers/{name}?force=true&v=true", missing_ok=True)
     for left in pathlib.Path("/run").glob("manacore-clone-*"):
         shutil.rmtree(left)
+def apart(mount, database):
+    if mount["Target"] == "/run/secrets":
+        return {**mount, "Source": copied(mount["Source"], database)}
+    if mount.get("ReadOnly"):
+        return mount
+    return {"Type": "tmpfs", "Target": mount["Target"], "TmpfsOptions": {"Mode": 0o1777}}
 def made(like, name, database, command):
     config, host = like["Config"], like["HostConfig"]
-    for mount in host["Mounts"]:
-        mount["ReadOnly"] = True
-        if mount["Target"] == "/run/secrets":
-            mount["Source"] = copied(mount["Source"], database)
+    host["Mounts"] = [apart(mount, database) for mount in host["Mounts"]]
     config.update(Labels={}, Hostname="", Cmd=command or config["Cmd"])
     first, *others = sorted(like["NetworkSettings"]["Networks"])
     host.update(RestartPolicy={"Name": "no"}, PortBindings={}, NetworkMode=first)
@@ -70,9 +73,11 @@ def command_failed(name, seconds):
     return "" if end.endswith(" 0") else end
 def unhealthy(name, port, path, seconds):
     deadline = time.monotonic() + seconds
-    while (found := inspect(name))["State"].get("Health", {}).get("Status") != "healthy":
+    while (health := (found := inspect(name))["State"]["Health"])["Status"] != "healthy":
         if end := ended(name):
             return end
+        if health["Status"] == "unhealthy":
+            return f"is unhealthy: {health['Log'][-1]['Output'].strip()}"
         if time.monotonic() > deadline:
             return f"is not healthy after {seconds} s"
         time.sleep(0.5)
@@ -105,8 +110,8 @@ finally:
 class Clone:
     """A container `name` like another one, on another database.
 
-    It runs `command`, or the service, which has to answer `path` with 200. Its folders are the
-    other one's, for reading only.
+    It runs `command`, or the service, which has to answer `path` with 200. Folders that the other
+    one may write into are empty ones in memory.
     """
 
     name: str
