@@ -10,6 +10,7 @@ import pulumi
 
 from catalog import Catalog, Kind, Network, Service
 from components.backup.backup import Backup, BackupArgs, Schedule
+from components.cloudflare.addresses import PROXY_NETWORKS
 from components.data.postgres import Postgres, PostgresArgs
 from components.data.redis import Redis, RedisArgs
 from components.docker.compose import Compose, ComposeArgs
@@ -344,6 +345,7 @@ class ServerStack:
         own = (Kind.EDGE, Kind.HOLDER)
         here = [s for s in self.inputs.catalog if role_of(s) in self.roles and s.kind not in own]
         tls = self.inputs.settings.tls
+        proxied = self._proxied(here)
         self.edge = Edge(
             f"{self.name}-edge",
             EdgeArgs(
@@ -380,8 +382,9 @@ class ServerStack:
                         email=tls.email,
                         directory=tls.directory,
                         root=tls.root,
-                        proxied=self._proxied(here),
+                        proxied=proxied,
                     ),
+                    trusted=PROXY_NETWORKS if proxied else (),
                 ),
                 data=self._folders.path("edge-data"),
                 metrics_address=self.metrics_address,

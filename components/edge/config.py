@@ -37,13 +37,17 @@ _LIMITS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EdgeConfig:
-    """All that the edge serves."""
+    """All that the edge serves.
+
+    `trusted` are the networks of a proxy before it, whose word is taken for who the client is.
+    """
 
     public: Sequence[PublicRoute]
     internal: Sequence[InternalRoute]
     metrics: Sequence[MetricsRoute]
     certificates: Certificates
     timing: Timing = field(default_factory=Timing)
+    trusted: Sequence[str] = ()
 
     def json(self, health_address: str = "127.0.0.1") -> str:
         """The configuration; the same routes give the same text.
@@ -91,6 +95,7 @@ class EdgeConfig:
             # The redirects are ours: Caddy's would be for every host.
             "automatic_https": {"disable_redirects": True},
             **_LIMITS,
+            **_proxied(self.trusted),
             **self._named(self.public),
             "routes": [
                 *drain.routes(),
@@ -156,6 +161,16 @@ class EdgeConfig:
             ],
             "terminal": True,
         }
+
+
+def _proxied(networks: Sequence[str]) -> dict[str, Any]:
+    if not networks:
+        return {}
+    return {
+        "trusted_proxies": {"source": "static", "ranges": list(networks)},
+        # Cloudflare sets it itself; to what it finds in X-Forwarded-For it only adds.
+        "client_ip_headers": ["Cf-Connecting-Ip"],
+    }
 
 
 def _health_server(address: str) -> dict[str, Any]:

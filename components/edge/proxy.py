@@ -68,6 +68,8 @@ def _proxy(dials: Sequence[str], timing: Timing) -> dict[str, Any]:
     return {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": dial} for dial in dials],
+        # The client alone, however many proxies were on the way: services trust one step.
+        "headers": {"request": {"set": {"X-Forwarded-For": ["{http.vars.client_ip}"]}}},
         "transport": {
             "protocol": "http",
             "dial_timeout": "3s",

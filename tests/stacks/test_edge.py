@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from catalog import Catalog, Kind
+from components.cloudflare.addresses import PROXY_NETWORKS
 from stacks.program import Loaded, load
 from tests.support.mocks import Recorded, Recorder
 from tests.support.platform import edge_configs, plan_of, raw
@@ -55,6 +56,19 @@ def test_it_joins_the_network_of_a_holder_that_publishes_its_ports(loaded: Loade
     support = {s["name"]: s["container"] for s in outputs["support"]}
     assert support["edge"] == joined["name"]
     assert support["edge-holder"] == holder["name"]
+
+
+def test_cloudflare_is_believed_who_the_client_is_only_where_it_is_in_between() -> None:
+    given = raw("staging")
+    domains = cast("dict[str, dict[str, Any]]", given["domains"])
+    behind = {**domains, "uload": {**domains["uload"], "proxied": True}}
+    trusted = [
+        json.loads(edge_configs(plan_of(load("staging", config))[0])["main"])["apps"]["http"][
+            "servers"
+        ]["public"].get("trusted_proxies")
+        for config in (given, {**given, "domains": behind})
+    ]
+    assert trusted == [None, {"source": "static", "ranges": list(PROXY_NETWORKS)}]
 
 
 def test_docker_waits_longer_than_an_edge_needs_to_drain(loaded: Loaded) -> None:

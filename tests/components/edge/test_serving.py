@@ -106,6 +106,29 @@ def test_a_request_id_that_is_not_sane_is_replaced(edge: RunningEdge, bad: str) 
     assert bad not in answer.text
 
 
+SPOOFED = {"Cf-Connecting-Ip": "203.0.113.7", "X-Forwarded-For": "198.51.100.1, 203.0.113.7"}
+
+
+def test_who_the_client_is_nobody_may_claim(edge: RunningEdge) -> None:
+    told = edge.client("one.test").get("/", headers=SPOOFED).json()["headers"]
+    assert told["X-Forwarded-For"] == "127.0.0.1"
+
+
+def test_a_trusted_proxy_says_who_the_client_is(blue: Service) -> None:
+    config = EdgeConfig(
+        public=[PublicRoute(host="one.test", upstream=blue.upstream, health="/")],
+        internal=[],
+        metrics=[],
+        certificates=CERTIFICATES,
+        trusted=["127.0.0.0/8"],
+    )
+    with RunningEdge(config, {}) as running:
+        told = running.client("one.test").get("/", headers=SPOOFED).json()["headers"]
+        line = running.logged(lambda line: line.get("status") == 200)
+    assert told["X-Forwarded-For"] == "203.0.113.7"
+    assert line["request"]["client_ip"] == "203.0.113.7"
+
+
 def test_several_request_ids_are_none(edge: RunningEdge) -> None:
     headers = [("X-Request-Id", "caller-0001"), ("X-Request-Id", "caller-0002")]
     seen = edge.client("one.test").get("/", headers=headers).json()["headers"]["X-Request-Id"]
