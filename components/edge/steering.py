@@ -44,6 +44,11 @@ def children(pid):
         with open(file) as listed:
             for child in listed.read().split():
                 yield from [child, *children(child)]
+def end(family, text):
+    address, port = text.split(":")
+    words = struct.pack(f"={len(address) // 8}I", *(
+        int(address[at:at + 8], 16) for at in range(0, len(address), 8)))
+    return socket.inet_ntop(family, words), int(port, 16)
 def table(pid, protocol):
     rows = []
     for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
@@ -53,11 +58,7 @@ def table(pid, protocol):
             continue
         for line in lines:
             part = line.split()
-            address, port = part[1].split(":")
-            words = struct.pack(f"={len(address) // 8}I", *(
-                int(address[at:at + 8], 16) for at in range(0, len(address), 8)))
-            rows.append((family, socket.inet_ntop(family, words), int(port, 16),
-                         int(part[2].split(":")[1], 16), part[3], part[9]))
+            rows.append((family, *end(family, part[1]), end(family, part[2]), part[3], part[9]))
     return rows
 def shared(edge, family, kind, address, port):
     # Sockets share a port with those of the same user only.
@@ -82,10 +83,12 @@ def reached(edge, address, port):
     # Both families' listeners take this one; "::1" is not there where IPv6 is off.
     there = "127.0.0.1" if address in ("0.0.0.0", "::") else address
     with socket.create_connection((there, port), timeout=5) as probe:
-        own = probe.getsockname()[1]
+        own = probe.getsockname()[:2]
         until = time.monotonic() + 2
         while time.monotonic() < until:
-            found = [row for row in table(edge, "tcp") if (row[2], row[3]) == (port, own)]
+            # By the address too: clients elsewhere may have had the same port just now.
+            found = [row for row in table(edge, "tcp") if row[2] == port
+                     and (row[3][0].removeprefix("::ffff:"), row[3][1]) == own]
             if found and found[0][5] != "0":
                 return found[0][5] in sockets(edge)
             time.sleep(0.01)
