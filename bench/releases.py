@@ -23,7 +23,7 @@ class Command:
     platform: Platform
     arguments: list[str]
     receipt: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
+    begun: datetime = field(init=False)
 
     def __call__(self) -> None:
         """Run it."""
@@ -58,22 +58,23 @@ def measured(platform: Platform) -> bool:
     platform.push(one)
     platform.push(everything)
     door, good = Door.of(platform.outputs), True
-    for what, arguments, limit, back in (
-        ("release of one service", ["release", *one, "--watch", "0"], None, None),
-        ("its rollback", ["rollback"], None, LIMIT_BACK_SECONDS),
+    for what, arguments, limit in (
+        ("release of one service", ["release", *one, "--watch", "0"], None),
+        ("its rollback", ["rollback"], LIMIT_BACK_SECONDS),
         (
             f"release of all {len(everything)} in one set",
             ["release", *everything, "--watch", "0"],
             LIMIT_ALL_SECONDS,
-            None,
         ),
-        ("their rollback", ["rollback"], None, LIMIT_BACK_SECONDS),
+        ("their rollback", ["rollback"], LIMIT_BACK_SECONDS),
     ):
         command = Command(platform, arguments)
         row = under_load(door, what, command)
         row.tell(command.steps)
         good &= row.lost + command.lost == 0
-        if (limit and row.seconds > limit) or (back and command.switched > back):
-            print(f"  over its limit of {limit or back} s")
+        # A rollback has done its work when it has switched: what it writes down comes after.
+        taken = command.switched if arguments == ["rollback"] else row.seconds
+        if limit and taken > limit:
+            print(f"  over its limit of {limit} s")
             good = False
     return good

@@ -1,4 +1,4 @@
-"""Where the local cloud keeps its files: one folder outside the tree, in three rooms."""
+"""Where the local cloud keeps its files: one folder outside the tree, in four rooms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class Home:
     """The folder of the local cloud, `$MANACORE_HOME` or `~/.cache/manacore`.
 
     `engine` and `images` are caches and survive `make down`; `local` is the state of the local
-    cloud that runs now (keys, emulators, Pulumi state, logs) and goes with it.
+    cloud that runs now (keys, emulators, Pulumi state, logs) and goes with it. `locks` are those of
+    commands, which real clouds need as well.
     """
 
     root: Path
@@ -37,6 +38,11 @@ class Home:
     def images(self) -> Path:
         """Caches of image builds."""
         return self.root / "images"
+
+    @property
+    def locks(self) -> Path:
+        """The locks by which one command at a time changes a stack from this machine."""
+        return self.root / "locks"
 
     @property
     def local(self) -> Path:

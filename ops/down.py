@@ -55,7 +55,7 @@ def _remove_local_cloud(steps: Steps) -> None:
 def _destroy(target: Target, steps: Steps, parallel: int) -> None:
     session = Session(target)
     with (
-        lock.held(Home.from_environment().root / "locks", target.stack, _WHAT),
+        lock.held(Home.from_environment().locks, target.stack, _WHAT),
         steps.step(f"pulumi destroy of {target.stack}"),
     ):
         opened = session.stack()

@@ -85,7 +85,7 @@ def restore(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
         if not beside and not yes:
             _confirmed(stack, name, when)
         with (
-            lock.held(Home.from_environment().root / "locks", stack, _WHAT),
+            lock.held(Home.from_environment().locks, stack, _WHAT),
             server_lock.held(outputs, stack, _WHAT),
         ):
             if not beside and before:

@@ -45,7 +45,7 @@ def up(
         target = Target.of(stack, local=local)
         session = Session(target)
         with ExitStack() as kept:
-            kept.enter_context(lock.held(Home.from_environment().root / "locks", stack, _WHAT))
+            kept.enter_context(lock.held(Home.from_environment().locks, stack, _WHAT))
             with steps.step("recovery"):
                 opened = session.stack()
                 kept.enter_context(server_lock.held(outputs(opened), stack, _WHAT))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ops.release.server import Server
+from ops.sql import sql
 
 # The sum of the rows' hashes does not depend on their order, and needs no memory for them.
 _TABLES = """\
@@ -98,8 +99,7 @@ class Rows:
         return f"content->>'drill' = '{self.mark}'"
 
     def _sql(self, database: str, text: str) -> str:
-        psql = ["psql", "-U", "postgres", "-d", database, "-XAtq", "-v", "ON_ERROR_STOP=1"]
-        return self.server.run("postgres", psql, text).strip()
+        return sql(self.server, text, database)
 
 
 def differing(before: Tables, after: Tables) -> list[str]:

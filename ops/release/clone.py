@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from ops.failures import OpsError
 from ops.release.server import Server, safe
 
 _HEALTHY_SECONDS = 180
@@ -61,12 +60,11 @@ def made(like, name, database, command):
     for network in others:
         ask("POST", f"/networks/{quote(network)}/connect", {"Container": name})
     ask("POST", f"/containers/{name}/start")
-def ended(name):
-    state = inspect(name)["State"]
+def ended(state):
     return None if state["Running"] else f"ended with exit code {state['ExitCode']}"
 def command_failed(name, seconds):
     deadline = time.monotonic() + seconds
-    while (end := ended(name)) is None:
+    while (end := ended(inspect(name)["State"])) is None:
         if time.monotonic() > deadline:
             return f"has not ended after {seconds} s"
         time.sleep(0.2)
@@ -74,7 +72,7 @@ def command_failed(name, seconds):
 def unhealthy(name, port, path, seconds):
     deadline = time.monotonic() + seconds
     while (health := (found := inspect(name))["State"]["Health"])["Status"] != "healthy":
-        if end := ended(name):
+        if end := ended(found["State"]):
             return end
         if health["Status"] == "unhealthy":
             return f"is unhealthy: {health['Log'][-1]['Output'].strip()}"
@@ -128,11 +126,7 @@ class Clone:
         """
         seconds = _COMMAND_SECONDS if self.command else _HEALTHY_SECONDS
         asked = json.dumps({**asdict(self), "seconds": seconds})
-        told = server.python(_SCRIPT, asked, seconds=seconds + 120, root=True)
-        try:
-            found = json.loads(told)
-        except ValueError as error:
-            raise OpsError(f"{self.name} answered with no JSON.", [told[:200]]) from error
+        (found,) = server.python(_SCRIPT, asked, seconds=seconds + 120, root=True)
         if not found["failed"]:
             return []
         return [safe(line) for line in (found["failed"], *found["log"])]

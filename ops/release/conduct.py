@@ -54,8 +54,7 @@ class Conductor:
         Raises `OpsError`, with nothing touched, when the change does not fit into memory or
         cannot be probed, and when the receipt cannot be written.
         """
-        rehearsal = Rehearsal(site=self.site, change=change)
-        room = rehearsal.memory if self.options.rehearse else 0
+        room = Rehearsal(site=self.site, change=change).memory if self.options.rehearse else 0
         planned = self._waves(change, change.images, room)
         prober = self._prober(change)
         recorder = self._recorder(change, "release")

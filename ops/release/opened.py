@@ -18,7 +18,7 @@ def opened(stack: str, *, local: bool, what: str) -> Generator[Site]:
     """The stack, locked and put right after whatever was killed before."""
     target = Target.of(stack, local=local)
     with ExitStack() as kept:
-        kept.enter_context(lock.held(Home.from_environment().root / "locks", stack, what))
+        kept.enter_context(lock.held(Home.from_environment().locks, stack, what))
         site = Site.open(target)
         kept.enter_context(server_lock.held(site.outputs, stack, what))
         converge.recover(site.stack, target)

@@ -12,6 +12,7 @@ from ops.failures import OpsError
 from ops.release.change import Change
 from ops.release.clone import Clone
 from ops.release.site import Site
+from ops.sql import sql
 from stacks.ledger import Slot
 
 
@@ -72,9 +73,8 @@ class Rehearsal:
         return clone.failure(self.site.server_of(service))
 
     def _drop(self, database: str) -> None:
-        psql = ["psql", "-U", "postgres", "-XAtq", "-v", "ON_ERROR_STOP=1"]
         text = f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE);'
-        self.site.server_of("postgres").run("postgres", psql, text)
+        sql(self.site.server_of("postgres"), text)
 
     @staticmethod
     def _refuse(what: str, said: list[str]) -> None:

@@ -143,18 +143,21 @@ class Server:
     def smoke(self, slots: Sequence[Smoke]) -> dict[str, str]:
         """What is wrong with each new slot, by container; empty when nothing is."""
         asked = json.dumps([vars(slot) for slot in slots])
-        told = self.python(_SMOKE, asked, seconds=300)
-        lines = [self._json(line) for line in told.splitlines()]
+        lines = self.python(_SMOKE, asked, seconds=300)
         return {line["container"]: safe(line["failed"]) for line in lines if line["failed"]}
 
     def run(self, container: str, command: Sequence[str], stdin: str = "") -> str:
         """Run a command in a container; raises `OpsError` with the end of what it printed."""
         return self._run(_inside(container, command, stdin), stdin, seconds=1800)
 
-    def python(self, program: str, stdin: str, *, seconds: float, root: bool = False) -> str:
-        """What a Python program prints on the server; raises `OpsError` when it fails."""
+    def python(self, program: str, stdin: str, *, seconds: float, root: bool = False) -> list[Any]:
+        """What a Python program says on the server, a line of JSON each.
+
+        Raises `OpsError` when it fails, or says something else.
+        """
         sudo = ["sudo"] if root else []
-        return self._run(shlex.join([*sudo, "python3", "-c", program]), stdin, seconds)
+        told = self._run(shlex.join([*sudo, "python3", "-c", program]), stdin, seconds)
+        return [self._json(line) for line in told.splitlines()]
 
     def script(self, text: str, arguments: Sequence[str], *, seconds: float) -> str:
         """What a bash script prints on the server; raises `OpsError` when it fails."""

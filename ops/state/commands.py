@@ -75,7 +75,7 @@ def state(
             case Verb.LIST:
                 _show(Bucket.of(configuration.settings(opened)).kept(), as_json=as_json)
             case Verb.RESTORE:
-                with lock.held(Home.from_environment().root / "locks", stack, "a state's restore"):
+                with lock.held(Home.from_environment().locks, stack, "a state's restore"):
                     found, document = _chosen(opened, stack, snapshot)
                     brought = survivors(document.state) if clouds_lost else document.state
                     _refuse_newer(opened, document, force=force)
