@@ -44,7 +44,7 @@ def reopen(server: Postgres, work: Path) -> list[str]:
         noted: list[str] = json.loads((work / NOTE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    there = server.query("SELECT datname FROM pg_database").splitlines()
+    there = server.databases()
     left = [name for name in noted if name in there]
     _limit(server, left, -1)
     (work / NOTE).unlink()

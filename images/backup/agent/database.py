@@ -58,9 +58,7 @@ class Database:
         name = self.copied(manifest, dump, target)
         if target.beside:
             return ""
-        return take_places(self.server, {self.database: name}, target.stamp, target.work)[
-            self.database
-        ]
+        return take_places(self.server, {self.database: name}, target)[self.database]
 
     def copied(self, manifest: Manifest, dump: Path, target: Target) -> str:
         """The name of a copy beside, once it is what was dumped; raises `AgentError`."""
@@ -71,20 +69,19 @@ class Database:
         return name
 
 
-def take_places(
-    server: Postgres, copies: Mapping[str, str], stamp: str, work: Path
-) -> dict[str, str]:
+def take_places(server: Postgres, copies: Mapping[str, str], target: Target) -> dict[str, str]:
     """Give copies the names of their databases, all in one transaction.
 
     Returns as what each of those is kept, empty for one that was not there. Connections to them are
-    ended before, with a note of that in `work`. Raises `AgentError`: all have their names then.
+    ended before, with a note of that in the target's `work`. Raises `AgentError`: all have their
+    names then.
     """
-    there = set(server.query("SELECT datname FROM pg_database").splitlines()) & copies.keys()
-    kept = {name: f"{name}_before_{stamp}" if name in there else "" for name in copies}
+    there = set(server.databases()) & copies.keys()
+    kept = {name: f"{name}_before_{target.stamp}" if name in there else "" for name in copies}
     away = [f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(kept[name])}" for name in there]
     here = [
         f"ALTER DATABASE {quoted(copy)} RENAME TO {quoted(name)}" for name, copy in copies.items()
     ]
-    with closed(server, there, work):
+    with closed(server, there, target.work):
         server.query("; ".join(["BEGIN", *away, *here, "COMMIT"]))
     return kept

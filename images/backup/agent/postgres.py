@@ -85,6 +85,10 @@ class Postgres:
             occupied=int(occupied),
         )
 
+    def databases(self) -> list[str]:
+        """The names of all databases; raises `AgentError`."""
+        return self.query("SELECT datname FROM pg_database").splitlines()
+
     def sizes(self) -> dict[str, int]:
         """The bytes of disk that each database takes which this role may enter."""
         lines = (line.rpartition("|") for line in self.query(_SIZES).splitlines())

@@ -81,7 +81,7 @@ def restore_all_to(
         for one, manifest, place in dumped:
             copies[one.database] = one.copied(manifest, place / DUMP, target)
             shutil.rmtree(place)
-        return take_places(databases[0].server, copies, target.stamp, target.work), found.last
+        return take_places(databases[0].server, copies, target), found.last
 
 
 def _target(settings: Settings, beside: str, now: datetime) -> Target:
@@ -99,7 +99,7 @@ def _dumped(found: Recovered, database: Database, folder: Path) -> tuple[Manifes
 
 
 def _refuse_missing(found: Recovered, databases: Sequence[Database]) -> None:
-    there = found.postgres.query("SELECT datname FROM pg_database").splitlines()
+    there = found.postgres.databases()
     if missing := [one.database for one in databases if one.database not in there]:
         raise AgentError(
             f"{', '.join(missing)} did not exist at that time: restore the others one by one"
