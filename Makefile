@@ -32,7 +32,7 @@ check:
 
 # Coverage counts the unit tests alone: what only a running cloud reaches is not covered.
 unit:
-	@./manacore setup tools
+	@./manacore setup engine
 	$(pytest) -n 2 -m 'not local and not full' --cov --cov-report=term
 
 test: check unit

@@ -1,9 +1,10 @@
-"""Set-up before the virtual environment exists: check, packages, environment.
+"""Set-up before the virtual environment exists: check, packages, environment, engine.
 
 `python3 -m localcloud.setup PURPOSE [-- PROGRAM ARGUMENT...]`, standard library only. PURPOSE is
-`tools` (the command line on real clouds, static checks) or `local` (the local cloud too). The
-program is then run inside the environment, with the times of these steps handed over.
-Repeating it costs a fraction of a second.
+`tools` (the command line on real clouds, static checks), `engine` (with the Pulumi engine, for the
+unit tests) or `local` (what the local cloud needs, which gets the engine itself). The program is
+then run inside the environment, with the times of these steps handed over. Repeating it costs a
+fraction of a second.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from localcloud import engine, packages, preflight
 from localcloud.home import Home
 from localcloud.steps import Steps
 
-Purpose = Literal["tools", "local"]
+Purpose = Literal["tools", "engine", "local"]
+_PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements.txt"
 
@@ -33,11 +35,10 @@ class SetupError(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Set up, then become the program after `--`."""
     before, _, program = _split(arguments)
-    purpose: Purpose = "local" if before == ["local"] else "tools"
     steps = Steps()
     try:
-        python = set_up(purpose, Home.from_environment(), steps)
-    except (SetupError, packages.PackageError) as problem:
+        python = set_up(_purpose(before), Home.from_environment(), steps)
+    except (SetupError, packages.PackageError, engine.EngineError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     if program:
@@ -55,7 +56,11 @@ def set_up(purpose: Purpose, home: Home, steps: Steps, root: Path = ROOT) -> Pat
     if purpose == "local":
         check_machine(home, [package.name for package in wanted])
     _install(wanted, steps)
-    return environment_of(root, steps)
+    python = environment_of(root, steps)
+    if purpose == "engine":
+        with steps.step("engine"):
+            engine.ensure(home, steps.say)
+    return python
 
 
 def wanted_packages(purpose: Purpose, home: Home) -> list[packages.Package]:
@@ -66,8 +71,9 @@ def wanted_packages(purpose: Purpose, home: Home) -> list[packages.Package]:
         builders = packages.missing(packages.WITHOUT_PUBLIC_IMAGES)
         if builders and not packages.public_images_answer():
             wanted += builders
-        if engine.needs_go(home) and "golang-go" not in [package.name for package in wanted]:
-            wanted.append(packages.GOLANG)
+    named = [package.name for package in wanted]
+    if purpose != "tools" and packages.GOLANG.name not in named and engine.needs_go(home):
+        wanted.append(packages.GOLANG)
     return wanted
 
 
@@ -107,6 +113,13 @@ def stamp_of(requirements: Path) -> str:
     """What the environment depends on: the pinned packages and the interpreter."""
     interpreter = ".".join(str(part) for part in sys.version_info[:2])
     return hashlib.sha256(requirements.read_bytes() + interpreter.encode()).hexdigest()
+
+
+def _purpose(arguments: Sequence[str]) -> Purpose:
+    for purpose in _PURPOSES:
+        if list(arguments) == [purpose]:
+            return purpose
+    raise SetupError(f"Set up what? One of {', '.join(_PURPOSES)}.")
 
 
 def _install(wanted: Sequence[packages.Package], steps: Steps) -> None:

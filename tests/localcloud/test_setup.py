@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from localcloud import packages, preflight, setup
+from localcloud import engine, packages, preflight, setup
 from localcloud.home import Home
 from localcloud.steps import Steps
 
@@ -62,6 +62,35 @@ def test_packages_are_wanted_only_when_what_they_bring_is_absent() -> None:
     there = packages.Package(name="there", purpose="x", present=lambda: True)
     absent = packages.Package(name="absent", purpose="x", present=lambda: False)
     assert packages.missing([there, absent]) == [absent]
+
+
+@pytest.mark.parametrize("purpose", ["tools", "local", "engine"])
+def test_the_engine_is_got_where_it_is_the_purpose(
+    purpose: setup.Purpose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got = Mock()
+    monkeypatch.setattr(engine, "ensure", got)
+    monkeypatch.setattr(preflight, "problems", Mock(return_value=[]))
+    monkeypatch.setattr(setup, "wanted_packages", Mock(return_value=[]))
+    monkeypatch.setattr(setup, "environment_of", Mock(return_value=Path("python")))
+    setup.set_up(purpose, Home(tmp_path), Steps(out=io.StringIO()), tmp_path)
+    assert got.called is (purpose == "engine")
+
+
+def test_the_compiler_is_wanted_where_the_engine_has_to_be_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "missing", Mock(return_value=[]))
+    monkeypatch.setattr(engine, "needs_go", Mock(return_value=True))
+    assert setup.wanted_packages("tools", Home(tmp_path)) == []
+    assert setup.wanted_packages("engine", Home(tmp_path)) == [packages.GOLANG]
+
+
+def test_an_unknown_purpose_is_refused_with_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert setup.main(["everything"]) == 1
+    assert "One of tools, engine, local." in capsys.readouterr().err
 
 
 def test_set_up_needs_nothing_but_the_standard_library() -> None:

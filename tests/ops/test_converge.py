@@ -94,7 +94,6 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
     )
 
 
-@pytest.mark.skipif(not (ENGINE / "pulumi").exists(), reason="needs the engine")
 def test_a_state_with_secrets_is_mended_without_anybody_reading_them(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

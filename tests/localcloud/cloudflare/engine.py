@@ -21,11 +21,6 @@ from tests.localcloud.cloudflare.serving import TOKEN, Served
 Program = Callable[[pulumi.ResourceOptions], None]
 
 
-def engine_is_there() -> bool:
-    """Whether the engine has been installed for the local cloud."""
-    return (Home.from_environment().engine / "pulumi").exists()
-
-
 @dataclass
 class Engine:
     """One stack; each call runs a program with the provider set for what it registers."""

@@ -14,13 +14,10 @@ from components.cloudflare import sdk
 from components.cloudflare.bucket import BackupBucket, BackupBucketArgs
 from components.cloudflare.records import PublicHost, Records, RecordsArgs
 from components.cloudflare.zone import CacheRules, Hsts, Zone, ZoneArgs
-from tests.localcloud.cloudflare.engine import Engine, Program, attached, engine_is_there
+from tests.localcloud.cloudflare.engine import Engine, Program, attached
 from tests.localcloud.cloudflare.serving import ACCOUNT, DOMAIN, ZONE, Served
 
-pytestmark = [
-    pytest.mark.local,
-    pytest.mark.skipif(not engine_is_there(), reason="the engine is not installed: make up"),
-]
+pytestmark = pytest.mark.local
 
 RECORDS = RecordsArgs(
     zones={DOMAIN: ZONE},

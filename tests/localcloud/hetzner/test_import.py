@@ -15,9 +15,7 @@ from hcloud.server_types.domain import ServerType
 from hcloud.servers.domain import ServerCreatePublicNetwork
 
 from tests.localcloud.hetzner.conftest import TOKEN, Emulator, given
-from tests.localcloud.providers.engine import ENGINE, Harness
-
-pytestmark = pytest.mark.skipif(not (ENGINE / "pulumi").exists(), reason="needs the engine")
+from tests.localcloud.providers.engine import Harness
 
 LABELS = {"stack": "staging"}
 

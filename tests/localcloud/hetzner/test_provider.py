@@ -8,9 +8,7 @@ import pytest
 
 from tests.localcloud.hetzner.conftest import Emulator, given
 from tests.localcloud.hetzner.platform import RESOURCES, Platform
-from tests.localcloud.providers.engine import ENGINE, Harness
-
-pytestmark = pytest.mark.skipif(not (ENGINE / "pulumi").exists(), reason="needs the engine")
+from tests.localcloud.providers.engine import Harness
 
 
 def test_the_whole_platform_comes_up_stays_unchanged_and_leaves_nothing(

@@ -10,9 +10,7 @@ import pytest
 
 from tests.localcloud.hetzner.conftest import TOKEN, Emulator
 from tests.localcloud.hetzner.platform import RESOURCES, Platform
-from tests.localcloud.providers.engine import ENGINE, Harness
-
-pytestmark = pytest.mark.skipif(not (ENGINE / "pulumi").exists(), reason="needs the engine")
+from tests.localcloud.providers.engine import Harness
 
 CREATES = ("ssh_keys", "networks", "firewalls", "primary_ips", "placement_groups", "volumes")
 

@@ -10,7 +10,13 @@ from typing import Any, cast
 
 from pulumi import automation as auto
 
-ENGINE = Path("~/.cache/manacore/engine").expanduser()
+from localcloud import engine
+from localcloud.home import Home
+
+_found = engine.find(Home.from_environment())
+assert _found, "the engine is not there: ./manacore setup engine"
+ENGINE = _found.parent
+"""The folder of the engine that the tests run."""
 
 
 def counted(changes: Mapping[auto.OpType, int] | None) -> dict[str, int]:
