@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -67,6 +68,16 @@ def ensure(home: Home, say: Say) -> Path:
 
 def version_of(binary: Path) -> tuple[int, int, int] | None:
     """The version that a pulumi binary gives of itself; nothing when it does not run."""
+    try:
+        changed = binary.stat().st_mtime_ns
+    except OSError:
+        return None
+    return _told(binary, changed)
+
+
+@functools.cache
+def _told(binary: Path, _changed: int) -> tuple[int, int, int] | None:
+    """Asked once a process: its start alone is a third of a second of CPU."""
     try:
         told = subprocess.run(
             [str(binary), "version"], capture_output=True, text=True, timeout=60, check=False

@@ -15,8 +15,10 @@ from typing import Any, cast
 import pulumi
 from pulumi import automation as auto
 from pulumi.automation.events import EngineEvent
+from semver import VersionInfo
 
 from catalog import InvalidInputError
+from localcloud import engine
 from ops import sdk
 from ops.failures import InvalidInput, OpsError
 from ops.file_backend import backend_folder, clear_half_written
@@ -26,6 +28,16 @@ from ops.target import Target
 
 PARALLEL = 64
 Program = Callable[[], pulumi.Output[Any] | None]
+
+
+class Engine(auto.PulumiCommand):
+    """The Automation API's handle of an engine, which it only finds on PATH by itself."""
+
+    def __init__(self, path: Path) -> None:
+        """Not by the base class: it starts the engine for its version, which is known."""
+        version = engine.version_of(path)
+        self.command = str(path)
+        self.version = VersionInfo(*version) if version else None
 
 
 # An operation of a stack, given what takes its output lines and its events.
@@ -59,7 +71,7 @@ class Session:
                 work_dir=str(self.target.folder),
                 program=self._run_program,
                 env_vars=dict(self.target.variables),
-                pulumi_command=engine_command(self.target.engine),
+                pulumi_command=Engine(self.target.engine),
             )
             return auto.Stack.create_or_select(self.target.stack, workspace)
         except auto.CommandError as error:
@@ -95,14 +107,25 @@ class Session:
         *,
         parallel: int = PARALLEL,
         refresh: bool = False,
+        only: Sequence[str] = (),
     ) -> Progress:
-        """Update the stack, under this name in logs and progress; raises as `run`."""
-        return self.run(
-            name,
-            lambda out, event: stack.up(
-                parallel=parallel, color="never", refresh=refresh, on_output=out, on_event=event
-            ),
-        )
+        """Update the stack, under this name in logs and progress; raises as `run`.
+
+        With patterns of URNs `only` these resources, and the stack's outputs.
+        """
+
+        def verb(out: Callable[[str], object], event: Callable[[EngineEvent], object]) -> object:
+            with sdk.results_unread(stack):
+                return stack.up(
+                    parallel=parallel,
+                    color="never",
+                    refresh=refresh,
+                    target=list(only),
+                    on_output=out,
+                    on_event=event,
+                )
+
+        return self.run(name, verb)
 
     def preview(
         self, stack: auto.Stack, *, parallel: int = PARALLEL, refresh: bool = False
@@ -138,8 +161,8 @@ class Session:
 
 
 def outputs(stack: auto.Stack) -> dict[str, Any]:
-    """The stack's outputs as plain values."""
-    return {name: output.value for name, output in stack.outputs().items()}
+    """The stack's outputs as plain values; none of them is secret."""
+    return _answer(stack, "stack", "output", "--json")
 
 
 def resources(stack: auto.Stack) -> list[dict[str, Any]]:
@@ -153,12 +176,17 @@ def encrypted(stack: auto.Stack) -> auto.Deployment:
 
     It can be imported as it is. Raises `CommandError`.
     """
+    found = _answer(stack, "stack", "export")
+    return auto.Deployment(version=found["version"], deployment=found.get("deployment"))
+
+
+def _answer(stack: auto.Stack, *command: str) -> dict[str, Any]:
+    """What a command of the engine prints about a stack."""
     workspace = stack.workspace
     told = workspace.pulumi_command.run(
-        ["stack", "export", "--stack", stack.name], workspace.work_dir, workspace.env_vars
+        [*command, "--stack", stack.name], workspace.work_dir, workspace.env_vars
     )
-    found = cast("dict[str, Any]", json.loads(told.stdout))
-    return auto.Deployment(version=found["version"], deployment=found.get("deployment"))
+    return cast("dict[str, Any]", json.loads(told.stdout))
 
 
 def locked(target: Target, told: str) -> OpsError:
@@ -190,9 +218,3 @@ def backend_lines(told: str) -> Sequence[str]:
 
 def _unique(lines: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(line for line in lines if line))
-
-
-def engine_command(engine: Path) -> auto.PulumiCommand:
-    """The Automation API's handle of this engine, which it only finds on PATH."""
-    os.environ["PATH"] = f"{engine.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return auto.PulumiCommand(skip_version_check=True)

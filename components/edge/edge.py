@@ -84,7 +84,7 @@ class Edge(Component):
             delete=f"sudo rm -rf -- {pointers.FOLDER}",
         )
         flipped = args.host.run(
-            f"{name}-slots",
+            f"{name}-{pointers.RESOURCE}",
             self,
             create=pointers.flip(),
             stdin=args.pointers.bundle,

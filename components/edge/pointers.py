@@ -16,6 +16,8 @@ from components.docker.files import ROOT
 
 FOLDER = f"{ROOT}/edge-slots"
 MOUNTED = "/etc/edge-slots"
+RESOURCE = "slots"
+"""The end of the name of the resource that makes them live: `<edge>-slots`."""
 # No service has a dot in its name.
 _GATE = ".gate"
 

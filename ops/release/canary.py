@@ -34,7 +34,7 @@ class Trial:
         services = list(observer.change.images)
         try:
             with recorder.step("canary"):
-                site.apply(ledgers.shared(ledger, services, self.percent), "canary")
+                site.steer(ledgers.shared(ledger, services, self.percent), "canary")
             begun = time.monotonic()
             with recorder.step("watch canary"):
                 canary = self._watched(canary, observer)
@@ -47,7 +47,7 @@ class Trial:
         for breach in canary.breaches:
             console.note(f"  breach: {breach}")
         with recorder.step("take the share back"):
-            site.apply(ledgers.shared(ledger, services, None), "canary")
+            site.steer(ledgers.shared(ledger, services, None), "canary")
         seconds = {
             "detected_seconds": detected - begun,
             "taken_back_seconds": time.monotonic() - detected,

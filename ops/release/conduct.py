@@ -86,7 +86,7 @@ class Conductor:
             return recorder.write(outcome, reason=reason)
         try:
             with recorder.step("flip"):
-                self.site.apply(ledgers.flipped(ready, change.slots), "flip")
+                self.site.steer(ledgers.flipped(ready, change.slots), "flip")
         except Exception as error:
             reason = f"{_reason(error)}; the next up flips to the earlier versions"
             return recorder.write(Outcome.FAILED, reason=reason)
@@ -145,7 +145,7 @@ class Conductor:
             # Nobody is to be on a slot that gets another image.
             with recorder.step("end the earlier canary"):
                 ledger = ledgers.shared(ledger, canaries, None)
-                self.site.apply(ledger, "canary")
+                self.site.steer(ledger, "canary")
         for number, wave in enumerate(planned, 1):
             of = f" {number} of {len(planned)}" if len(planned) > 1 else ""
             with recorder.step(f"{what}{of}"):
@@ -188,7 +188,7 @@ class Conductor:
             if prober:
                 prober.mark("flip")
             with recorder.step("flip"):
-                self.site.apply(live, "flip")
+                self.site.steer(live, "flip")
             flipped = time.monotonic()
             if self.options.watch <= 0:
                 return Outcome.RELEASED, ""
@@ -268,7 +268,7 @@ class Conductor:
         )
         try:
             with recorder.step("flip back"):
-                self.site.apply(ledgers.flipped(live, before), "rollback")
+                self.site.steer(ledgers.flipped(live, before), "rollback")
         except Exception as error:
             reason = f"{breaches[0]}; flipping back failed: {_reason(error)}; the next up flips"
             return Outcome.FAILED, reason

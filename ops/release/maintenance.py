@@ -40,7 +40,7 @@ def maintenance(
             _refuse_unknown(ledger, services)
             wanted = ledgers.maintained(ledger, services, (message or True) if on else False)
             # Also when the ledger says so already: it may have been killed before the edge knew.
-            site.apply(wanted, "maintenance")
+            site.steer(wanted, "maintenance")
     if as_json:
         console.answer({service: wanted[service].message or None for service in services})
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -13,6 +13,7 @@ import httpx
 from pulumi import automation as auto
 
 from catalog import Catalog, load_catalog
+from components.edge import pointers
 from localcloud.registry.authority import Authority
 from localcloud.registry.registry import PUSH_ADDRESS
 from ops import session
@@ -26,6 +27,9 @@ from ops.release.signatures import Signatures
 from ops.session import Session
 from ops.target import Target
 from stacks.ledger import Ledger, Slot
+
+# The URN of the pointers of any edge, as a pattern of the engine's.
+POINTERS = f"urn:pulumi:**$command:local:Command::*-{pointers.RESOURCE}"
 
 
 @dataclass
@@ -58,8 +62,16 @@ class Site:
         """All services with slots, those that others need first."""
         return [service.name for service in self.catalog.start_order() if service.slots]
 
-    def apply(self, ledger: Ledger, what: str) -> None:
-        """Write the ledger, and make the stack what it says.
+    def steer(self, ledger: Ledger, what: str) -> None:
+        """Write the ledger, and let the edge serve what it says: its pointers, and nothing else.
+
+        What else a program has changed meanwhile waits for the next `up`: who goes back wants that
+        alone, and at once. Raises as `apply`.
+        """
+        self.apply(ledger, what, only=[POINTERS])
+
+    def apply(self, ledger: Ledger, what: str, *, only: Sequence[str] = ()) -> None:
+        """Write the ledger, and make the stack (or `only` resources of it) what it says.
 
         Raises `OpsError`, with the servers' figures when one of their disks is full.
         """
@@ -69,7 +81,7 @@ class Site:
         except OSError as error:
             raise OpsError(f"{file} cannot be written: {error}") from error
         try:
-            self.session.up(self.stack, what)
+            self.session.up(self.stack, what, only=only)
         except OpsError as error:
             if disk.is_full(error):
                 raise disk.explained(error, self.servers, self.target.stack) from error

@@ -175,3 +175,24 @@ def test_a_urn_of_plain_parts_is_the_one_that_the_sdk_makes(
     sdk.join_plain_urns()
     assert vars(internal)["create_urn"] is not original
     assert urns() == theirs
+
+
+def test_an_update_whose_result_is_not_read_starts_the_engine_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{ENGINE}:{os.environ['PATH']}")
+    stack = toy(tmp_path / "toy")
+    commands: list[str] = []
+    run = auto.PulumiCommand.run
+
+    def counted(self: auto.PulumiCommand, args: list[str], *rest: Any) -> Any:
+        commands.append(" ".join(args[:2]))
+        return run(self, args, *rest)
+
+    monkeypatch.setattr(auto.PulumiCommand, "run", counted)
+    with sdk.results_unread(stack):
+        stack.up()
+    assert commands == ["up --yes"]
+    summary = stack.up().summary
+    assert summary.result == "succeeded"
+    assert commands[1:] == ["up --yes", "stack output", "stack output", "stack history"]

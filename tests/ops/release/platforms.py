@@ -111,6 +111,8 @@ class Platform:
         self.ledgers.append(ledger)
         self.did(what)
 
+    steer = apply
+
     def by_server(self, services: Iterable[str]) -> dict[str, list[str]]:
         """The services by server: all on `one`, but those that are placed."""
         found: dict[str, list[str]] = {}

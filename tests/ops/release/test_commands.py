@@ -64,6 +64,8 @@ class Tree(Platform):
         ledgers.write(recovery.ledger_file("staging"), ledger)
         super().apply(ledger, what)
 
+    steer = apply
+
     def digests(self, references: Iterable[str]) -> dict[str, str]:
         """Every image is there."""
         return dict.fromkeys(references, DIGEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,7 +13,7 @@ from catalog import load_catalog
 from ops.failures import OpsError
 from ops.release import recovery
 from ops.release.server import Server
-from ops.release.site import Site
+from ops.release.site import POINTERS, Site
 from stacks.ledger import Ledger, Slot
 from tests.ops.release.platforms import BACKEND, WEB, ledger
 
@@ -63,10 +64,26 @@ def test_a_ledger_that_cannot_be_written_changes_no_server(
         site(service(WEB)).apply(written, "flip")
 
 
+def test_a_flip_updates_the_pointers_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    updated: list[Sequence[str]] = []
+
+    def up(_stack: object, _what: str, *, only: Sequence[str]) -> None:
+        updated.append(only)
+
+    (tmp_path / "releases").mkdir()
+    monkeypatch.setattr(recovery, "ROOT", tmp_path)
+    there = site(service(WEB))
+    there.session = cast("Any", SimpleNamespace(up=up))
+    there.steer(ledger(WEB), "flip")
+    there.apply(ledger(WEB), "prepare")
+    assert updated == [[POINTERS], ()]
+
+
 def test_a_disk_that_was_full_is_said_with_its_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def up(_stack: object, what: str) -> None:
+    def up(_stack: object, what: str, *, only: Sequence[str]) -> None:
+        assert not only
         raise OpsError(f"{what} failed:", ["write /x: no space left on device"])
 
     def disks(_server: Server) -> str:
