@@ -61,6 +61,7 @@ class Session:
         sdk.skip_debug_lines()
         sdk.skip_stack_traces()
         sdk.join_plain_urns()
+        sdk.skip_unchanged()
         # The program runs in this process, and SDKs take defaults from its environment.
         os.environ.update(self.target.variables)
         clear_half_written(backend_folder(self.target.variables))

@@ -14,7 +14,7 @@ import grpc
 import pulumi
 import pytest
 from pulumi import automation as auto
-from pulumi.automation.events import EngineEvent
+from pulumi.automation.events import EngineEvent, OpType
 from pulumi.runtime.settings import Settings
 
 from ops import sdk
@@ -196,3 +196,24 @@ def test_an_update_whose_result_is_not_read_starts_the_engine_once(
     summary = stack.up().summary
     assert summary.result == "succeeded"
     assert commands[1:] == ["up --yes", "stack output", "stack output", "stack history"]
+
+
+def test_only_changes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{ENGINE}:{os.environ['PATH']}")
+    reader = import_module("pulumi.automation._stack")
+    monkeypatch.setattr(reader, "_EventsServicer", vars(reader)["_EventsServicer"])
+    stack = toy(tmp_path / "toy")
+    stack.up()
+
+    def told() -> list[OpType]:
+        events: list[EngineEvent] = []
+        stack.up(on_event=events.append)
+        assert [e.summary_event.resource_changes for e in events if e.summary_event] == [
+            {OpType.SAME: 2}
+        ]
+        return [e.resource_pre_event.metadata.op for e in events if e.resource_pre_event]
+
+    assert told() == [OpType.SAME, OpType.SAME]
+    sdk.skip_unchanged()
+    sdk.skip_unchanged()
+    assert told() == []
