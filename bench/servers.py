@@ -43,6 +43,10 @@ class Servers:
         self.path = f"{self.tools}:{self.root}/server/bin:/usr/local/bin:/usr/bin:/bin"
         self.folders("pg", "s3", "meta", "work", "secrets")
         self.secret = secrets.token_hex(20)
+        self.make_data()
+
+    def make_data(self) -> None:
+        """Make the data of a PostgreSQL server that has none."""
         self.run("initdb", "-D", f"{self.root}/pg/data", "-U", "postgres", "-A", "trust",
                  "--locale=C.UTF-8", "-E", "UTF8", "--no-sync")  # fmt: skip
 

@@ -87,6 +87,12 @@ class Agent:
         answer, _ = self.ask("keep", seconds=_KEEP_SECONDS, stdin=document)
         return str(answer["snapshot"])
 
+    def archived(self) -> datetime | None:
+        """When what is archived so far was committed; None: nothing is. Raises `OpsError`."""
+        answer, _ = self.ask("archived")
+        until = cast("Mapping[str, str | None]", answer).get("until")
+        return datetime.fromisoformat(until) if until else None
+
     def snapshots(self) -> list[Snapshot]:
         """All snapshots, the oldest first; raises `OpsError`."""
         answer, _ = self.ask("list")

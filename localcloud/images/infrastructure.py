@@ -24,7 +24,7 @@ POSTGRES_HOME = "/usr/lib/postgresql/16"
 POSTGRES_DEFAULTS = "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n"
 NOBODY = (65534, 65534)
 # Our own images have no public counterpart to be pulled: each is made from its Dockerfile then.
-BACKUP = "ghcr.io/wuesteon/manacore-backup:1.3.0"
+BACKUP = "ghcr.io/wuesteon/manacore-backup:1.4.0"
 OWN: Mapping[str, Path] = {BACKUP: HERE.parents[1] / "images/backup"}
 PYTHON_PACKAGES = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libbz2-1.0",

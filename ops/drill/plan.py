@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from ops.restore import ALL
+
 Command = tuple[str, ...]
 
 
@@ -22,7 +24,7 @@ class Variant(StrEnum):
 
     @property
     def loses_data(self) -> bool:
-        """Whether databases have to come from their backups."""
+        """Whether databases have to come from their archive, all else from backups."""
         return self in (Variant.VOLUME, Variant.EVERYTHING)
 
     @property
@@ -31,11 +33,12 @@ class Variant(StrEnum):
         return self in (Variant.STATE, Variant.EVERYTHING)
 
 
-def commands(variant: Variant, backups: Mapping[str, str]) -> list[Command]:
+def commands(variant: Variant, backups: Mapping[str, str], lost: str) -> list[Command]:
     """The commands of `./manacore`, in order; `docs/runbooks/rebuild.md` has the same.
 
-    `backups` are snapshots by what each is of. They are named, so that a backup of what is still
-    empty, which the agent may make meanwhile, is never the one that is restored.
+    `backups` are snapshots by what each is of, but for databases, which come from the archive as
+    they were at `lost`, the time of the loss. Both are named, so that what is still empty, which
+    the agent may back up and archive meanwhile, is never what is restored.
     """
     found: list[Command] = []
     if variant.loses_state:
@@ -47,4 +50,5 @@ def commands(variant: Variant, backups: Mapping[str, str]) -> list[Command]:
             ("restore", source, "--snapshot", snapshot, "--yes", "--no-backup")
             for source, snapshot in sorted(backups.items())
         ]
+        found.append(("restore", ALL, "--to", lost, "--yes", "--no-backup"))
     return found

@@ -20,20 +20,23 @@ from typing import Any, cast
 from catalog import load_catalog
 from localcloud.steps import Steps
 from ops import session, status
-from ops.agent import Agent
+from ops.agent import Agent, Snapshot
 from ops.drill.loss import lose, refuse_real
 from ops.drill.plan import Command, Variant, commands
 from ops.drill.report import Report, Timed
 from ops.drill.rows import Rows, differing
 from ops.failures import OpsError
 from ops.release.server import Server
+from ops.restore import ALL
 from ops.session import Session
 from ops.target import ROOT, Target
 
 _BEFORE, _AFTER = 500, 20
 # Their connections end when a database is replaced, and health is looked at every few seconds.
 _HEALTHY_SECONDS = 180
-# Sources of the agent, and how those of databases begin.
+# It is a minute behind at most, when all is well.
+_ARCHIVED_SECONDS = 180
+# How those sources of the agent begin that `up` and the archive bring back.
 _ROLES, _DATABASES = "roles", "postgres/"
 _RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 _ADDRESS = "A"
@@ -76,25 +79,32 @@ class Drill:
         """Do all of it. Raises `OpsError` when a step fails; what is lost then stays lost."""
         refuse_real(self.target)
         began = datetime.now(UTC)
-        rows = self._rows()
+        rows, agent = self._rows(), Agent.among(self._outputs, self.target.stack)
+        with self._step("a base backup into the archive"):
+            agent.ask("base")
         with self._step("known rows are written"):
             written = rows.write(_BEFORE)
         with self._step("backup and state into the bucket"):
             self.run("backup", "run")
-            backups = self._backups()
+            backups = _others(agent.snapshots())
             self.run("state", "keep")
-        with self._step("digests of all tables"):
-            at_backup = rows.tables()
-            certificate = self._certificate()
         with self._step("rows after the backup"):
             written += rows.write(_AFTER)
-            at_loss = rows.tables()
+        with self._step("digests of all tables"):
+            before, moment = [rows.tables()], rows.now()
+            certificate = self._certificate()
+        with self._step("until the archive has them"):
+            _archived(agent, moment)
+        with self._step("rows until the loss"):
+            written += rows.write(_AFTER)
+            # What was not archived yet may be lost with the volume: nothing may be else.
+            before = [*before, rows.tables()] if self.variant.loses_data else [rows.tables()]
             lost_at = rows.now()
         resources = session.resources(self._stack)
         with self._step(f"the loss: {self.variant}"):
             lose(self.variant, self.target, resources)
         since = time.monotonic()
-        answers = self._brought_back(backups)
+        answers = self._brought_back(backups, lost_at)
         with self._step("until all services are healthy"):
             services = status.awaited(self._stack, seconds=_HEALTHY_SECONDS)
         rto = time.monotonic() - since
@@ -105,7 +115,6 @@ class Drill:
             after = rows.tables()
             left, newest = rows.count(), rows.newest()
             planned = cast("dict[str, int]", self.run("preview")["changes"])
-        expected = at_backup if self.variant.loses_data else at_loss
         report = Report(
             stack=self.target.stack,
             variant=self.variant,
@@ -116,9 +125,9 @@ class Drill:
             rpo_seconds=window(written - left, newest, lost_at),
             rows_written=written,
             rows_lost=written - left,
-            rows_compared=sum(table.rows for table in expected.values()),
-            tables_compared=len(expected),
-            differing=differing(expected, after),
+            rows_compared=sum(table.rows for table in before[0].values()),
+            tables_compared=len(before[0]),
+            differing=differing(before, after),
             healthy=sum(one.healthy for one in services),
             services=len(services),
             changes={kind: n for kind, n in planned.items() if kind != "same"},
@@ -129,24 +138,20 @@ class Drill:
             rows.remove()
             rows.drop(
                 [
-                    str(one["kept"])
+                    name
                     for one in answers
-                    if one.get("kept") and str(one["restored"]).startswith(_DATABASES)
+                    if one.get("kept") and one["restored"] == ALL
+                    for name in str(one["kept"]).split(", ")
                 ]
             )
         return report
 
-    def _brought_back(self, backups: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    def _brought_back(self, backups: Mapping[str, str], lost: datetime) -> list[Mapping[str, Any]]:
         answers: list[Mapping[str, Any]] = []
-        for command in commands(self.variant, backups):
+        for command in commands(self.variant, backups, lost.isoformat()):
             with self._step(_told(command)):
                 answers.append(cast("Mapping[str, Any]", self.run(*command)))
         return answers
-
-    def _backups(self) -> dict[str, str]:
-        """The newest backup of each source that is not suspect; roles come with `up`."""
-        listed = Agent.among(self._outputs, self.target.stack).snapshots()
-        return {one.source: one.id for one in listed if one.source != _ROLES and not one.suspect}
 
     @property
     def _stack(self) -> Any:  # noqa: ANN401 - the Automation API's, opened anew
@@ -205,6 +210,27 @@ class Drill:
         with self.steps.step(name):
             yield
         self.timed.append(Timed(name=name, seconds=round(time.monotonic() - begun, 1)))
+
+
+def _others(snapshots: Sequence[Snapshot]) -> dict[str, str]:
+    """The newest backup that is not suspect of each source but databases and their roles."""
+    return {
+        one.source: one.id
+        for one in snapshots
+        if not one.source.startswith((_ROLES, _DATABASES)) and not one.suspect
+    }
+
+
+def _archived(agent: Agent, moment: datetime) -> None:
+    """Wait until what was committed by a moment is in the archive; raises `OpsError`."""
+    deadline = time.monotonic() + _ARCHIVED_SECONDS
+    while (until := agent.archived()) is None or until <= moment:
+        if time.monotonic() > deadline:
+            raise OpsError(
+                f"After {_ARCHIVED_SECONDS} s the archive reaches {until or 'nowhere'}.",
+                ["docker logs backup, on the server, says why."],
+            )
+        time.sleep(1)
 
 
 def window(lost: int, newest: datetime | None, lost_at: datetime) -> float | None:

@@ -102,14 +102,15 @@ class Rows:
         return sql(self.server, text, database)
 
 
-def differing(before: Tables, after: Tables) -> list[str]:
-    """The tables that are not as they were, with both counts."""
+def differing(before: Sequence[Tables], after: Tables) -> list[str]:
+    """The tables that are as they were at none of the times `before`, with all counts."""
 
     def told(table: Table | None) -> str:
         return f"{table.rows} rows" if table else "no table"
 
     return [
-        f"{name}: {told(before.get(name))} before, {told(after.get(name))} after"
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
+        f"{name}: {' or '.join(dict.fromkeys(told(one.get(name)) for one in before))} before, "
+        f"{told(after.get(name))} after"
+        for name in sorted({*after}.union(*before))
+        if after.get(name) not in [one.get(name) for one in before]
     ]

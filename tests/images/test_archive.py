@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator
@@ -33,11 +34,30 @@ class ArchiveBench(Bench):
         """Start everything, and archive."""
         self.start()
         self.empty_bucket()
+        self.empty_ledger()
+        self.archive()
+
+    def begin_anew(self) -> None:
+        """Start with another server, after the volume of the one before was lost."""
+        self.postgres.kill()
+        self.postgres.wait()
+        self.archiver.kill()
+        self.archiver.wait()
+        shutil.rmtree(self.root / "pg/data")
+        for file in (self.root / "work").iterdir():
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+        self.make_data()
+        self.start_postgres()
+        self.sql("CREATE ROLE chat LOGIN; CREATE DATABASE chat OWNER chat", "postgres")
+        self.empty_ledger()
+        self.archive()
+
+    def empty_ledger(self) -> None:
+        """The roles, and a table of numbers with their times."""
         made = roles({"chat": "one", OTHER: "four", BACKUP_ROLE: "two", ARCHIVE_ROLE: "three"})
         self.sql(made, "postgres")
         ledger = "CREATE TABLE ledger (n bigserial, at timestamptz DEFAULT clock_timestamp())"
         self.sql(ledger)
-        self.archive()
 
     def archive(self) -> None:
         """Let the archiver run."""
@@ -414,3 +434,28 @@ def test_an_archiver_that_was_away_too_long_begins_anew_and_says_so(bench: Archi
     bench.back(moment, "chat_before_the_gap")
     assert row in bench.rows("chat_before_the_gap")
     assert later not in bench.rows("chat_before_the_gap")
+
+
+def test_of_a_lost_volume_comes_back_what_was_archived_last(bench: ArchiveBench) -> None:
+    bench.written()
+    row, moment = bench.written()
+    bench.archived(datetime.now(UTC))
+    assert bench.agent("archived") == (0, bench.state)
+    bench.begin_anew()
+    lost = datetime.now(UTC)
+    bench.wait(lambda: bool(bench.state))
+
+    # Nobody knows to the second when it was lost: any time before the new one's base backup.
+    for to in (lost, moment):
+        bench.back(to, "chat_before")
+        assert row in bench.rows("chat_before")
+        bench.sql("DROP DATABASE chat_before", "postgres")
+
+    bench.base()
+    bench.back(lost, "chat_before")
+    assert row in bench.rows("chat_before")
+    bench.back("latest", "chat_now")
+    assert bench.rows("chat_now") == [], "the new server's own"
+    code, told = bench.agent("restore", "postgres/chat", "--to", "2126-01-01T00:00:00Z")
+    assert code == 1
+    assert "the archive ends before" in told["error"], "it lives, and will reach so far"

@@ -38,11 +38,17 @@ def drill(variant: str) -> Answer:
     assert report["changes"] == {}
     assert report["differing"] == []
     databases = len(load_catalog().databases)
-    assert report["rows_written"] == 520 * databases
-    assert report["rows_compared"] >= 500 * databases
+    assert report["rows_written"] == 540 * databases
+    assert report["rows_compared"] >= 520 * databases
     files = sorted((ROOT / "drills" / "staging").glob(f"*-{variant}.json"))
     assert json.loads(files[-1].read_text()) == report
     return report
+
+
+def lost_at_most_a_minute(report: Answer) -> None:
+    """Only of the last rows, which may not have been archived yet, any can be lost."""
+    assert report["rows_lost"] <= 20 * len(load_catalog().databases)
+    assert report["rpo_seconds"] <= 90, "a segment's time, and the way into the bucket"
 
 
 def identity() -> tuple[str, str]:
@@ -67,17 +73,16 @@ def test_a_lost_state_comes_from_the_bucket() -> None:
     assert {str(one["urn"]) for one in STAGING.state()} == {str(one["urn"]) for one in before}
 
 
-def test_everything_but_the_bucket_is_lost_and_every_row_of_the_backup_is_back() -> None:
+def test_everything_but_the_bucket_is_lost_and_every_row_of_the_archive_is_back() -> None:
     before = identity()
     volume, network = hetzner("volumes")[0]["id"], hetzner("networks")[0]["id"]
     report = drill("everything")
+    lost_at_most_a_minute(report)
     assert volume not in [one["id"] for one in hetzner("volumes")]
     assert network not in [one["id"] for one in hetzner("networks")]
-    assert report["rows_lost"] == 20 * len(load_catalog().databases), "what the backup had not"
-    assert 0 < report["rpo_seconds"] < 900
     assert identity() == before, "what services signed is still theirs"
 
 
-def test_a_lost_volume_is_filled_from_the_backups() -> None:
+def test_a_lost_volume_is_filled_from_the_archive() -> None:
     report = drill("volume")
-    assert report["rows_lost"] == 20 * len(load_catalog().databases)
+    lost_at_most_a_minute(report)

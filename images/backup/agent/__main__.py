@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import tasks
+from .archived import Archived
 from .archiver import archive
 from .backup import repositories
 from .kept import keep
@@ -70,12 +71,22 @@ def _answer(told: argparse.Namespace, settings: Settings, now: datetime) -> tupl
         case "base":
             taken = tasks.base(settings, now, patience=settings.wait_seconds)
             return {"base": taken.name, "ended": taken.ended.isoformat()}, True
-        case "restore":
-            return _restored(told, settings, now), True
-        case "keep":
-            return {"snapshot": keep(settings, sys.stdin.read(), now)}, True
         case _:
-            return _listed(settings), True
+            return _told(told, settings, now), True
+
+
+def _told(told: argparse.Namespace, settings: Settings, now: datetime) -> Any:  # noqa: ANN401 - JSON
+    """The answers of verbs that are well, or raise."""
+    match told.verb:
+        case "restore":
+            return _restored(told, settings, now)
+        case "keep":
+            return {"snapshot": keep(settings, sys.stdin.read(), now)}
+        case "archived":
+            known = Archived.read(settings.work)
+            return known.document if known else {}
+        case _:
+            return _listed(settings)
 
 
 def _restored(told: argparse.Namespace, settings: Settings, now: datetime) -> dict[str, str]:
@@ -125,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("serve", help="back up and verify by the schedule, and answer over HTTP")
     verbs.add_parser("archive", help="archive the server's log, without end")
     verbs.add_parser("base", help="take a base backup, which the log continues")
+    verbs.add_parser("archived", help="how far the archive reaches")
     verbs.add_parser("keep", help="store the stack's state, which comes on stdin")
     back = verbs.add_parser("restore", help="bring a source back")
     out = verbs.add_parser("export", help="write a source's dump to standard output")

@@ -42,10 +42,15 @@ class Archived:
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def write(self, work: str) -> None:
-        """Write it in one step; raises `OSError`."""
+    @property
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
         times = {
             "since": self.since.isoformat(),
             "until": self.until.isoformat() if self.until else None,
         }
-        jsonfile.write(Path(work) / FILE, {**vars(self), **times})
+        return {**vars(self), **times}
+
+    def write(self, work: str) -> None:
+        """Write it in one step; raises `OSError`."""
+        jsonfile.write(Path(work) / FILE, self.document)

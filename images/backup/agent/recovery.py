@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from .archive import PACKED, Archive, Base
 from .postgres import Postgres
 from .process import AgentError, Programs
+from .receiver import Cluster
 from .room import refuse_without
 from .settings import Settings
 from .throwaway import serving
@@ -38,8 +39,9 @@ class Recovered:
 def recovered(settings: Settings, folder: Path, moment: datetime | None) -> Generator[Recovered]:
     """Run the server as it was at `moment`, or at the end of the archive when that is None.
 
-    Every transaction that ended until then is there, and none that ended later. Raises `AgentError`
-    when the archive does not reach so far, in either direction.
+    Every transaction that ended until then is there, and none that ended later. Of a server that is
+    no more, a moment after the end of its archive is that end: whoever lost it need not know when.
+    Raises `AgentError` when the archive does not reach so far, in either direction.
     """
     archive = Archive(settings)
     bases = archive.bases()
@@ -59,17 +61,20 @@ def recovered(settings: Settings, folder: Path, moment: datetime | None) -> Gene
     archive.fetch(base.cluster, wal, needed)
     _configure(folder, moment)
     log = folder / "log"
-    try:
-        with serving(folder, seconds=_SECONDS) as postgres:
-            _reached(data, postgres)
-            yield Recovered(postgres=postgres, last=_last(log), base=base)
-    except AgentError as error:
-        if log.exists() and _TOO_EARLY in log.read_text(errors="replace"):
-            end = _last(log) or "its base backup"
-            raise AgentError(
-                f"the archive ends before {moment}: its last transaction was at {end}"
-            ) from error
-        raise
+    with ExitStack() as opened:
+        try:
+            postgres = opened.enter_context(_reached(folder))
+        except AgentError as error:
+            if not log.exists() or _TOO_EARLY not in log.read_text(errors="replace"):
+                raise
+            if base.cluster == Cluster(settings=settings).identity():
+                end = _last(log) or "its base backup"
+                raise AgentError(
+                    f"the archive ends before {moment}: its last transaction was at {end}"
+                ) from error
+            _set(folder, {"recovery_target_time": ""})
+            postgres = opened.enter_context(_reached(folder))
+        yield Recovered(postgres=postgres, last=_last(log), base=base)
 
 
 def chosen(
@@ -118,21 +123,28 @@ def _configure(folder: Path, moment: datetime | None) -> None:
     }
     if moment:
         settings["recovery_target_time"] = moment.isoformat()
-    # After what the server itself was told: the last line counts.
-    with (folder / "data/postgresql.auto.conf").open("a", encoding="utf-8") as out:
-        out.writelines(f"{key} = '{value}'\n" for key, value in settings.items())
+    _set(folder, settings)
     (folder / "data/recovery.signal").touch()
 
 
-def _reached(data: Path, postgres: Postgres) -> None:
-    """Wait until the moment is reached; raises `AgentError` when the server ends before."""
-    programs, deadline = Programs(), time.monotonic() + _SECONDS
-    while not postgres.ready():
-        # Nobody is let in before; whether it goes on, its own tool says.
-        programs.run(["pg_ctl", "-D", str(data), "status"])
-        if time.monotonic() > deadline:
-            raise AgentError(f"the moment is not reached after {_SECONDS // 3600} hours")
-        time.sleep(0.2)
+def _set(folder: Path, settings: Mapping[str, str]) -> None:
+    """Tell the server, after what it was told itself: the last line counts."""
+    with (folder / "data/postgresql.auto.conf").open("a", encoding="utf-8") as out:
+        out.writelines(f"{key} = '{value}'\n" for key, value in settings.items())
+
+
+@contextmanager
+def _reached(folder: Path) -> Generator[Postgres]:
+    """Run the server, at its moment; raises `AgentError` when it ends before."""
+    with serving(folder, seconds=_SECONDS) as postgres:
+        programs, deadline = Programs(), time.monotonic() + _SECONDS
+        while not postgres.ready():
+            # Nobody is let in before; whether it goes on, its own tool says.
+            programs.run(["pg_ctl", "-D", str(folder / "data"), "status"])
+            if time.monotonic() > deadline:
+                raise AgentError(f"the moment is not reached after {_SECONDS // 3600} hours")
+            time.sleep(0.2)
+        yield postgres
 
 
 def _last(log: Path) -> str:

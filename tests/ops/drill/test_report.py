@@ -75,12 +75,19 @@ def test_a_table_that_lost_a_row_changed_one_or_is_gone_differs() -> None:
         "changed": Table(rows=3, digest="b"),
         "new": Table(rows=0, digest="0"),
     }
-    assert differing(before, after) == [
+    assert differing([before], after) == [
         "changed: 3 rows before, 3 rows after",
         "fewer: 3 rows before, 2 rows after",
         "gone: 3 rows before, no table after",
         "new: no table before, 0 rows after",
     ]
+
+
+def test_of_a_lost_volume_a_table_is_as_at_the_loss_or_as_it_was_archived() -> None:
+    archived = {name: Table(rows=3, digest="a") for name in ("all", "less", "other")}
+    lost = {name: Table(rows=5, digest="b") for name in archived}
+    after = {"all": lost["all"], "less": archived["less"], "other": Table(rows=4, digest="c")}
+    assert differing([archived, lost], after) == ["other: 3 rows or 5 rows before, 4 rows after"]
 
 
 def test_what_is_lost_reaches_back_to_the_newest_row_that_is_there() -> None:
