@@ -144,6 +144,10 @@ class Drill:
                     for name in str(one["kept"]).split(", ")
                 ]
             )
+        with self._step("a backup without them"):
+            # They were most of what a database had: the next backup would be suspect, and alerted.
+            accepted = [word for name in rows.databases for word in ("--accept", name)]
+            self.run("backup", "run", *accepted)
         return report
 
     def _brought_back(self, backups: Mapping[str, str], lost: datetime) -> list[Mapping[str, Any]]:
