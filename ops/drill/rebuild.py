@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from catalog import load_catalog
+from localcloud.processes import wait_until
 from localcloud.steps import Steps
 from ops import session, status
 from ops.agent import Agent, Snapshot
@@ -227,14 +228,16 @@ def _others(snapshots: Sequence[Snapshot]) -> dict[str, str]:
 
 def _archived(agent: Agent, moment: datetime) -> None:
     """Wait until what was committed by a moment is in the archive; raises `OpsError`."""
-    deadline = time.monotonic() + _ARCHIVED_SECONDS
-    while (until := agent.archived()) is None or until <= moment:
-        if time.monotonic() > deadline:
-            raise OpsError(
-                f"After {_ARCHIVED_SECONDS} s the archive reaches {until or 'nowhere'}.",
-                ["docker logs backup, on the server, says why."],
-            )
-        time.sleep(1)
+
+    def reached() -> bool:
+        until = agent.archived()
+        return until is not None and until > moment
+
+    if not wait_until(reached, _ARCHIVED_SECONDS, every=1):
+        raise OpsError(
+            f"After {_ARCHIVED_SECONDS} s the archive reaches {agent.archived() or 'nowhere'}.",
+            ["docker logs backup, on the server, says why."],
+        )
 
 
 def window(lost: int, newest: datetime | None, lost_at: datetime) -> float | None:
