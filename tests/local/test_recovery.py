@@ -35,17 +35,23 @@ def machine() -> str:
     return f"manacore-server-{STAGING.outputs()['servers']['main']['id']}"
 
 
-def outer(*arguments: str) -> str:
-    """Ask the machine's own Docker."""
+def outer(*arguments: str, limit: float = 60) -> str:
+    """Ask the machine's own Docker; `limit` is in seconds."""
     done = subprocess.run(
-        ["docker", *arguments], capture_output=True, text=True, check=False, timeout=60
+        ["docker", *arguments], capture_output=True, text=True, check=False, timeout=limit
     )
     return done.stdout.strip()
 
 
 def containers_of(server: str) -> int:
-    """How many containers a server runs."""
-    return len(outer("exec", server, "docker", "ps", "--quiet").splitlines())
+    """How many containers a server runs; none while its Docker does not answer.
+
+    A server that boots takes the question on Docker's socket before Docker is there.
+    """
+    try:
+        return len(outer("exec", server, "docker", "ps", "--quiet", limit=5).splitlines())
+    except subprocess.TimeoutExpired:
+        return 0
 
 
 def forget_requests() -> None:
