@@ -18,11 +18,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """A Debian package, what it is for, and how to tell that what it brings is there."""
+    """A Debian package, what it is for, and how to tell that what it brings is there.
+
+    A package that is `split` exists in some releases alone; in others, another one has its content.
+    """
 
     name: str
     purpose: str
     present: Callable[[], bool]
+    split: bool = False
 
 
 class PackageError(Exception):
@@ -56,7 +60,12 @@ TOOLS: tuple[Package, ...] = (
 LOCAL: tuple[Package, ...] = (
     Package(name="docker.io", purpose="servers and images", present=_command("dockerd")),
     # Debian 13 has the client in a package of its own; Debian 12 has both in docker.io.
-    Package(name="docker-cli", purpose="servers and images", present=_command("docker")),
+    Package(
+        name="docker-cli",
+        purpose="Docker's client, where docker.io has none",
+        present=_command("docker"),
+        split=True,
+    ),
     Package(name="iptables", purpose="Docker's networks", present=_command("iptables")),
     Package(name="nftables", purpose="the servers' firewalls", present=_command("nft")),
     Package(name="iproute2", purpose="networks", present=_command("ip")),
@@ -98,18 +107,28 @@ def missing(packages: Sequence[Package]) -> list[Package]:
     return [package for package in packages if not package.present()]
 
 
+def offered(packages: Sequence[Package]) -> list[str]:
+    """The names that this release's apt can install: all but the split ones that it lacks."""
+    return [p.name for p in packages if not p.split or _apt("apt-cache", "show", p.name)[0] == 0]
+
+
 def install(packages: Sequence[Package]) -> None:
     """Install with apt-get; raises `PackageError` with the end of what apt said."""
     if not packages:
         return
+    _done("apt-get", "update", "-qq")
+    names = offered(packages)
+    _done("apt-get", "install", "-y", "-qq", "--no-install-recommends", *names)
+
+
+def _done(*command: str) -> None:
+    code, said = _apt(*command)
+    if code != 0:
+        raise PackageError(f"{' '.join(command)} failed:\n{said}")
+
+
+def _apt(*command: str) -> tuple[int, str]:
+    """Its exit code and the end of what it said."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    names = [package.name for package in packages]
-    update = ["apt-get", "update", "-qq"]
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names]
-    for arguments in (update, command):
-        done = subprocess.run(
-            arguments, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            said = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
-            raise PackageError(f"{' '.join(arguments)} failed:\n{said}")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, "\n".join((done.stdout + done.stderr).splitlines()[-10:])

@@ -126,7 +126,7 @@ def _install(wanted: Sequence[packages.Package], steps: Steps) -> None:
     if not wanted:
         return
     if os.geteuid() != 0:
-        names = " ".join(package.name for package in wanted)
+        names = " ".join(packages.offered(wanted))
         raise SetupError(f"Missing Debian packages; as root: apt-get install {names}")
     described = ", ".join(f"{package.name} ({package.purpose})" for package in wanted)
     with steps.step("Debian packages", f"installing {described}"):

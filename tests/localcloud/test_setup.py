@@ -64,6 +64,29 @@ def test_packages_are_wanted_only_when_what_they_bring_is_absent() -> None:
     assert packages.missing([there, absent]) == [absent]
 
 
+@pytest.mark.parametrize(
+    ("known", "installed"), [("docker.io", "docker.io"), ("docker-cli", "docker.io docker-cli")]
+)
+def test_a_package_that_this_release_has_inside_another_one_is_not_asked_for(
+    known: str, installed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tmp_path / "asked"
+    for name, body in {
+        "apt-cache": f'[ "$2" = {known} ]',
+        "apt-get": f'echo "$@" >>{asked}',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    docker = [p for p in packages.LOCAL if p.name in {"docker.io", "docker-cli"}]
+
+    packages.install(docker)
+
+    update, install = asked.read_text().splitlines()
+    assert update.startswith("update")
+    assert install.endswith(f"--no-install-recommends {installed}")
+
+
 @pytest.mark.parametrize("purpose", ["tools", "local", "engine"])
 def test_the_engine_is_got_where_it_is_the_purpose(
     purpose: setup.Purpose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
