@@ -46,7 +46,7 @@ class Agent:
     @classmethod
     def of(cls, target: Target) -> Agent:
         """Where the agent is; raises `OpsError` when the stack has none."""
-        return cls.among(session.outputs(Session(target).stack()), target.stack)
+        return cls.among(session.outputs(Session(target).known()), target.stack)
 
     @classmethod
     def among(cls, outputs: Mapping[str, Any], stack: str) -> Agent:

@@ -17,7 +17,7 @@ from ops.target import Target
 def outputs(stack: Stack = "staging", as_json: AsJson = False, local: Local = False) -> None:
     """Print the stack's outputs."""
     with told():
-        found = session.outputs(session.Session(Target.of(stack, local=local)).stack())
+        found = session.outputs(session.Session(Target.of(stack, local=local)).known())
     if as_json:
         console.answer(found)
         return

@@ -76,7 +76,7 @@ def restore(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
     with told():
         _refuse_options(source, snapshot, to, beside)
         target = Target.of(stack, local=local)
-        outputs = session.outputs(Session(target).stack())
+        outputs = session.outputs(Session(target).known())
         agent = Agent.among(outputs, stack)
         # Now, not later: the backup taken below would be the latest good one itself.
         chosen = None if to else _chosen(agent.snapshots(), source, snapshot)

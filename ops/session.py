@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +42,16 @@ class Engine(auto.PulumiCommand):
         self.version = VersionInfo(*version) if version else None
 
 
+class Named(auto.LocalWorkspace):
+    """A workspace whose stacks are never selected.
+
+    Every command names its stack, so to select one first is a start of the engine for nothing.
+    """
+
+    def select_stack(self, stack_name: str) -> None:
+        """Ask nothing: the first command tells whether there is such a stack."""
+
+
 # An operation of a stack, given what takes its output lines and its events.
 Verb = Callable[[Callable[[str], object], Callable[[EngineEvent], object]], object]
 
@@ -57,6 +69,17 @@ class Session:
 
         Raises `OpsError` when the backend cannot be used.
         """
+        try:
+            workspace = self._workspace(auto.LocalWorkspace)
+            return auto.Stack.create_or_select(self.target.stack, workspace)
+        except auto.CommandError as error:
+            raise unopened(self.target.stack, error) from error
+
+    def known(self) -> auto.Stack:
+        """The stack, which is in its backend: what only reads makes none."""
+        return auto.Stack.select(self.target.stack, self._workspace(Named))
+
+    def _workspace(self, kind: type[auto.LocalWorkspace]) -> auto.LocalWorkspace:
         sdk.keep_apart()
         sdk.skip_debug_lines()
         sdk.skip_stack_traces()
@@ -67,18 +90,12 @@ class Session:
         clear_half_written(backend_folder(self.target.variables))
         # OpenSSH ends, rather than going on alone, when it cannot make its shared connection here.
         (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
-        try:
-            workspace = auto.LocalWorkspace(
-                work_dir=str(self.target.folder),
-                program=self._run_program,
-                env_vars=dict(self.target.variables),
-                pulumi_command=Engine(self.target.engine),
-            )
-            return auto.Stack.create_or_select(self.target.stack, workspace)
-        except auto.CommandError as error:
-            raise OpsError(
-                f"The stack {self.target.stack} cannot be opened.", backend_lines(str(error))
-            ) from error
+        return kind(
+            work_dir=str(self.target.folder),
+            program=self._run_program,
+            env_vars=dict(self.target.variables),
+            pulumi_command=Engine(self.target.engine),
+        )
 
     def run(self, name: str, verb: Verb) -> Progress:
         """Run a verb; raises `InvalidInput` or `OpsError` with what failed, by resource."""
@@ -139,12 +156,23 @@ class Session:
             ),
         )
 
-    async def _run_program(self) -> None:
-        program = self.program
-        if program is None:
-            from stacks.program import program as composed  # noqa: PLC0415 - heavy, and not for every verb
+    def warm(self) -> None:
+        """Import the program beside what comes before it runs; what fails in that fails then."""
 
-            program = composed
+        def imported() -> None:
+            with suppress(Exception):
+                self._composed()
+
+        threading.Thread(target=imported, daemon=True).start()
+
+    @staticmethod
+    def _composed() -> Program:
+        from stacks.program import program as composed  # noqa: PLC0415 - heavy, and not for every verb
+
+        return composed
+
+    async def _run_program(self) -> None:
+        program = self.program or self._composed()
         try:
             last = program()
         except InvalidInputError as error:
@@ -162,12 +190,15 @@ class Session:
 
 
 def outputs(stack: auto.Stack) -> dict[str, Any]:
-    """The stack's outputs as plain values; none of them is secret."""
+    """The stack's outputs as plain values; none of them is secret. Raises `OpsError`."""
     return _answer(stack, "stack", "output", "--json")
 
 
 def resources(stack: auto.Stack) -> list[dict[str, Any]]:
-    """The resources of the stack's state, secrets encrypted; none of an empty stack."""
+    """The resources of the stack's state, secrets encrypted; none of an empty stack.
+
+    Raises `OpsError`.
+    """
     state = cast("Mapping[str, Any]", encrypted(stack).deployment or {})
     return cast("list[dict[str, Any]]", state.get("resources") or [])
 
@@ -175,7 +206,7 @@ def resources(stack: auto.Stack) -> list[dict[str, Any]]:
 def encrypted(stack: auto.Stack) -> auto.Deployment:
     """The stack's state as the backend has it: the Automation API's export decrypts all secrets.
 
-    It can be imported as it is. Raises `CommandError`.
+    It can be imported as it is. Raises `OpsError`.
     """
     found = _answer(stack, "stack", "export")
     return auto.Deployment(version=found["version"], deployment=found.get("deployment"))
@@ -184,10 +215,20 @@ def encrypted(stack: auto.Stack) -> auto.Deployment:
 def _answer(stack: auto.Stack, *command: str) -> dict[str, Any]:
     """What a command of the engine prints about a stack."""
     workspace = stack.workspace
-    told = workspace.pulumi_command.run(
-        [*command, "--stack", stack.name], workspace.work_dir, workspace.env_vars
-    )
+    try:
+        told = workspace.pulumi_command.run(
+            [*command, "--stack", stack.name], workspace.work_dir, workspace.env_vars
+        )
+    except auto.StackNotFoundError as error:
+        raise OpsError(f"The stack {stack.name} is not up: bring it up first.") from error
+    except auto.CommandError as error:
+        raise unopened(stack.name, error) from error
     return cast("dict[str, Any]", json.loads(told.stdout))
+
+
+def unopened(stack: str, error: auto.CommandError) -> OpsError:
+    """The backend cannot be used, or not with this passphrase."""
+    return OpsError(f"The stack {stack} cannot be opened.", backend_lines(str(error)))
 
 
 def locked(target: Target, told: str) -> OpsError:

@@ -20,7 +20,7 @@ from ops.target import Target
 def status(stack: Stack = "staging", as_json: AsJson = False, local: Local = False) -> None:
     """Ask every server how its services are; exit code 0 only when all are healthy."""
     with told():
-        found = of(session.Session(Target.of(stack, local=local)).stack())
+        found = of(session.Session(Target.of(stack, local=local)).known())
     if as_json:
         console.answer(document(found))
     else:

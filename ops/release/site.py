@@ -46,7 +46,8 @@ class Site:
     def open(cls, target: Target) -> Site:
         """Open it; raises `OpsError` when the stack is not up."""
         opened = Session(target)
-        stack = opened.stack()
+        stack = opened.known()
+        opened.warm()
         outputs = session.outputs(stack)
         if not outputs.get("services"):
             raise OpsError(f"The stack {target.stack} is not up: bring it up first.")

@@ -103,7 +103,7 @@ def remote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Remote:
 
     monkeypatch.setattr(Agent, "among", agent)
     monkeypatch.setattr(session, "outputs", outputs)
-    monkeypatch.setattr(session.Session, "stack", opened)
+    monkeypatch.setattr(session.Session, "known", opened)
     monkeypatch.setattr(Target, "of", target)
     monkeypatch.setenv("MANACORE_HOME", str(tmp_path))
     return found
@@ -367,11 +367,11 @@ def test_a_stack_without_the_agent_says_what_makes_one(monkeypatch: pytest.Monke
     def outputs(_: object) -> dict[str, Any]:
         return found
 
-    def stack(_: object) -> None:
+    def known(_: object) -> None:
         return None
 
     monkeypatch.setattr(session, "outputs", outputs)
-    monkeypatch.setattr(session.Session, "stack", stack)
+    monkeypatch.setattr(session.Session, "known", known)
     target: Any = SimpleNamespace(stack="staging")
     with pytest.raises(OpsError, match="no backup agent"):
         Agent.of(target)

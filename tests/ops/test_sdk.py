@@ -6,7 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from importlib import import_module
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,6 +46,16 @@ def ask(port: int) -> str:
 def support(_request: bytes, _context: grpc.ServicerContext) -> bytes:
     """What a monitor answers to the question for a feature."""
     return bytes(resource_pb2.SupportsFeatureResponse(hasSupport=True).SerializeToString())
+
+
+def untouched(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
+    """Give the SDK back what it came with: another test may have opened a session before."""
+    spec = find_spec(module)
+    assert spec
+    assert spec.loader
+    original = module_from_spec(spec)
+    spec.loader.exec_module(original)
+    monkeypatch.setattr(import_module(module), name, vars(original)[name])
 
 
 def test_a_port_of_an_engine_that_is_gone_can_be_used_again() -> None:
@@ -107,12 +117,7 @@ def test_the_sdk_s_debug_lines_are_not_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{ENGINE}:{os.environ['PATH']}")
-    spec = spec_from_file_location("pulumi.log", str(pulumi.log.__file__))
-    assert spec
-    assert spec.loader
-    original = module_from_spec(spec)
-    spec.loader.exec_module(original)
-    monkeypatch.setattr(pulumi.log, "debug", original.debug)
+    untouched(monkeypatch, "pulumi.log", "debug")
     assert debug_lines(tmp_path / "talkative") > 0
 
     sdk.skip_debug_lines()
@@ -129,13 +134,7 @@ def positions(folder: Path) -> int:
 
 def test_no_stack_is_taken_for_a_resource(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{ENGINE}:{os.environ['PATH']}")
-    spec = find_spec("pulumi.runtime.resource")
-    assert spec
-    assert spec.loader
-    original = module_from_spec(spec)
-    spec.loader.exec_module(original)
-    internal = import_module("pulumi.runtime.resource")
-    monkeypatch.setattr(internal, "_get_stack_trace", vars(original)["_get_stack_trace"])
+    untouched(monkeypatch, "pulumi.runtime.resource", "_get_stack_trace")
     assert positions(tmp_path / "traced") > 0
 
     sdk.skip_stack_traces()
@@ -200,8 +199,7 @@ def test_an_update_whose_result_is_not_read_starts_the_engine_once(
 
 def test_only_changes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{ENGINE}:{os.environ['PATH']}")
-    reader = import_module("pulumi.automation._stack")
-    monkeypatch.setattr(reader, "_EventsServicer", vars(reader)["_EventsServicer"])
+    untouched(monkeypatch, "pulumi.automation._stack", "_EventsServicer")
     stack = toy(tmp_path / "toy")
     stack.up()
 
