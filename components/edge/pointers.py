@@ -24,8 +24,8 @@ _GATE = ".gate"
 # Reads {digest, files} from standard input. The set is complete before the link `live` is moved to
 # it by one rename, so all services change at once. Killed anywhere, it leaves the old set or the
 # new one live, and the next run ends what it began. The last two sets stay: a reader that has
-# followed the link finds its file. A set that exists is written again: it may have been edited by
-# hand.
+# followed the link finds its file. A set that exists is written again only when somebody has edited
+# it: a flip back to what is still there has to work on a full disk.
 REMOTE_FLIP = """\
 import fcntl, json, os, pathlib, shutil, sys, time
 folder, bundle = pathlib.Path(sys.argv[1]), json.load(sys.stdin)
@@ -37,28 +37,32 @@ chosen = sets / digest
 sets.mkdir(exist_ok=True)
 sets.chmod(0o755)
 shutil.rmtree(fresh, ignore_errors=True)
-fresh.mkdir()
-for name, text in files.items():
-    with open(fresh / name, "w") as out:
-        out.write(text)
-        out.flush()
-        os.fchmod(out.fileno(), 0o444)
-        os.fsync(out.fileno())
-fresh.chmod(0o755)
-if chosen.is_dir():
-    for file in fresh.iterdir():
-        os.replace(file, chosen / file.name)
-    for file in chosen.iterdir():
-        if file.name not in files:
-            file.unlink()
-    fresh.rmdir()
-else:
-    os.rename(fresh, chosen)
-link = folder / ".live"
-link.unlink(missing_ok=True)
-link.symlink_to(pathlib.Path("sets", digest))
+there = {file.name: file.read_bytes() for file in chosen.iterdir()} if chosen.is_dir() else {}
+if there != {name: text.encode() for name, text in files.items()}:
+    fresh.mkdir()
+    for name, text in files.items():
+        with open(fresh / name, "wb") as out:
+            out.write(text.encode())
+            out.flush()
+            os.fchmod(out.fileno(), 0o444)
+            os.fsync(out.fileno())
+    fresh.chmod(0o755)
+    if chosen.is_dir():
+        for file in fresh.iterdir():
+            os.replace(file, chosen / file.name)
+        for file in chosen.iterdir():
+            if file.name not in files:
+                file.unlink()
+        fresh.rmdir()
+    else:
+        os.rename(fresh, chosen)
 os.utime(chosen, ns=(time.time_ns(), time.time_ns()))
-os.replace(link, live)
+target = pathlib.Path("sets", digest)
+if not live.is_symlink() or live.readlink() != target:
+    link = folder / ".live"
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+    os.replace(link, live)
 os.fsync(lock)
 earlier = [place for place in sets.iterdir() if place != chosen]
 for place in sorted(earlier, key=lambda place: place.stat().st_mtime_ns)[:-2]:

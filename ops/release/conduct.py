@@ -84,11 +84,15 @@ class Conductor:
             started = {service: change.slots[service] for service in cold}
             outcome, reason = self._given_up(change, started, recorder, _reason(error))
             return recorder.write(outcome, reason=reason)
+        after = "flips to the earlier versions"
         try:
             with recorder.step("flip"):
-                self.site.steer(ledgers.flipped(ready, change.slots), "flip")
+                self.site.flip(ledgers.flipped(ready, change.slots))
+            after = "records that the earlier versions are live"
+            with recorder.step("record"):
+                self.site.record("flip")
         except Exception as error:
-            reason = f"{_reason(error)}; the next up flips to the earlier versions"
+            reason = f"{_reason(error)}; the next up {after}"
             return recorder.write(Outcome.FAILED, reason=reason)
         return recorder.write(Outcome.ROLLED_BACK)
 
@@ -188,8 +192,10 @@ class Conductor:
             if prober:
                 prober.mark("flip")
             with recorder.step("flip"):
-                self.site.steer(live, "flip")
+                self.site.flip(live)
             flipped = time.monotonic()
+            with recorder.step("record"):
+                self.site.record("flip")
             if self.options.watch <= 0:
                 return Outcome.RELEASED, ""
             with recorder.step("watch"):
@@ -266,14 +272,18 @@ class Conductor:
             breaches=tuple(breaches),
             detected_seconds=detected - flipped,
         )
+        failed = "flipping back failed"
         try:
             with recorder.step("flip back"):
-                self.site.steer(ledgers.flipped(live, before), "rollback")
+                self.site.flip(ledgers.flipped(live, before))
+            seconds = time.monotonic() - detected
+            self._watched = self._watched.model_copy(update={"rolled_back_seconds": seconds})
+            failed = "the former versions are live; recording that failed"
+            with recorder.step("record"):
+                self.site.record("rollback")
         except Exception as error:
-            reason = f"{breaches[0]}; flipping back failed: {_reason(error)}; the next up flips"
+            reason = f"{breaches[0]}; {failed}: {_reason(error)}; the next up does it"
             return Outcome.FAILED, reason
-        seconds = time.monotonic() - detected
-        self._watched = self._watched.model_copy(update={"rolled_back_seconds": seconds})
         return Outcome.ROLLED_BACK, breaches[0]
 
 

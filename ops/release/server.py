@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from components.edge.pointers import Pointers, flip
 from ops import ssh
 from ops.failures import OpsError
 
@@ -139,6 +140,10 @@ class Server:
         if identities:
             names = " ".join(map(shlex.quote, identities))
             self._run(f"docker image rm --force {names} >/dev/null 2>&1 || true")
+
+    def flip(self, pointers: Pointers) -> None:
+        """Make these pointers of the server's edge live; raises `OpsError`."""
+        self._run(flip(), pointers.bundle)
 
     def smoke(self, slots: Sequence[Smoke]) -> dict[str, str]:
         """What is wrong with each new slot, by container; empty when nothing is."""

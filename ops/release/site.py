@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -13,7 +14,7 @@ import httpx
 from pulumi import automation as auto
 
 from catalog import Catalog, load_catalog
-from components.edge import pointers
+from components.edge.pointers import RESOURCE
 from localcloud.registry.authority import Authority
 from localcloud.registry.registry import PUSH_ADDRESS
 from ops import session
@@ -27,9 +28,10 @@ from ops.release.signatures import Signatures
 from ops.session import Session
 from ops.target import Target
 from stacks.ledger import Ledger, Slot
+from stacks.pointing import pointers
 
 # The URN of the pointers of any edge, as a pattern of the engine's.
-POINTERS = f"urn:pulumi:**$command:local:Command::*-{pointers.RESOURCE}"
+POINTERS = f"urn:pulumi:**$command:local:Command::*-{RESOURCE}"
 
 
 @dataclass
@@ -64,29 +66,60 @@ class Site:
         return [service.name for service in self.catalog.start_order() if service.slots]
 
     def steer(self, ledger: Ledger, what: str) -> None:
-        """Write the ledger, and let the edge serve what it says: its pointers, and nothing else.
+        """Write the ledger, let the edge serve it, and the engine know; raises `OpsError`."""
+        self.flip(ledger)
+        self.record(what)
 
-        What else a program has changed meanwhile waits for the next `up`: who goes back wants that
-        alone, and at once. Raises as `apply`.
+    def flip(self, ledger: Ledger) -> None:
+        """Write the ledger, and let the edge serve what it says, at once; `record` follows.
+
+        By the script that the engine would run, and with the same pointers: it changes nothing when
+        it runs again, and whoever goes back need not wait for the engine. Raises `OpsError`.
         """
-        self.apply(ledger, what, only=[POINTERS])
+        self._write(ledger)
+        with self._room():
+            for name, services in self.by_server(self._listed(ledger)).items():
+                here = [self.catalog[service] for service in services]
+                Server.of(self.outputs, name).flip(pointers(here, ledger))
 
-    def apply(self, ledger: Ledger, what: str, *, only: Sequence[str] = ()) -> None:
-        """Write the ledger, and make the stack (or `only` resources of it) what it says.
+    def record(self, what: str) -> None:
+        """Let the engine know what `flip` did: it updates the edge's pointers, and nothing else.
+
+        What else a program has changed meanwhile waits for the next `up`. Raises as `apply`.
+        """
+        with self._room():
+            self.session.up(self.stack, what, only=[POINTERS])
+
+    def apply(self, ledger: Ledger, what: str) -> None:
+        """Write the ledger, and make the stack what it says.
 
         Raises `OpsError`, with the servers' figures when one of their disks is full.
         """
+        self._write(ledger)
+        with self._room():
+            self.session.up(self.stack, what)
+
+    def _write(self, ledger: Ledger) -> None:
         file = recovery.ledger_file(self.target.stack)
         try:
             ledgers.write(file, ledger)
         except OSError as error:
             raise OpsError(f"{file} cannot be written: {error}") from error
+
+    @contextmanager
+    def _room(self) -> Generator[None]:
+        """Whatever fails for a full disk says which one, and what to do."""
         try:
-            self.session.up(self.stack, what, only=only)
+            yield
         except OpsError as error:
             if disk.is_full(error):
                 raise disk.explained(error, self.servers, self.target.stack) from error
             raise
+
+    def _listed(self, ledger: Ledger) -> list[str]:
+        """The services with pointers: those that are up, and in catalogue and ledger."""
+        known = {service.name for service in self.catalog.slotted} & set(ledger.entries)
+        return [found["name"] for found in self.outputs["services"] if found["name"] in known]
 
     def digests(self, references: Iterable[str]) -> Mapping[str, str]:
         """The digests of images, from their registries.

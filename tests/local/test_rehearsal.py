@@ -63,6 +63,7 @@ def test_a_rehearsed_release_goes_on(platform: Platform) -> None:
         f"rehearse {BACKEND}",
         f"migrate {BACKEND}",
         "flip",
+        "record",
     ]
     assert answers(platform, BACKEND) == "main-6666666"
     assert left(platform) == []

@@ -39,7 +39,7 @@ def test_a_release_and_its_rollback_lose_no_request(platform: Platform) -> None:
     assert (done["prober"]["failed"], back["outcome"]) == (0, "rolled-back")
     assert done["prober"]["sent"] > 100
     # The old slots were warm: no container was started.
-    assert [step["name"] for step in back["steps"]] == ["flip"]
+    assert [step["name"] for step in back["steps"]] == ["flip", "record"]
     assert seconds < 60, "a rollback is a matter of seconds"
     assert live(platform, WEB) == ("blue", OLD)
     assert platform.preview() == {}
@@ -109,7 +109,7 @@ def test_killed_in_any_step_the_old_version_answers_and_the_next_command_converg
 ) -> None:
     tag = "main-4444444"
     push(platform, f"{WEB}={tag}")
-    for step in ("start new slots", "smoke tests", "flip", "watch"):
+    for step in ("start new slots", "smoke tests", "flip", "record", "watch"):
         killed = platform.killed_when(
             lambda step=step: running(platform.root) == step,
             "release",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -41,8 +42,12 @@ def flip(
     gates: dict[str, str] | None = None,
     *,
     steps: int | None = None,
+    full: bool = False,
 ) -> int:
-    """Run the script and return its exit code; with `steps`, for only so many."""
+    """Run the script and return its exit code; with `steps`, for only so many.
+
+    On a disk that is `full` no byte of a file can be written.
+    """
     killed = "" if steps is None else _KILLED.replace("{known}", str(_STEPS))
     last = [] if steps is None else [str(steps)]
     return subprocess.run(
@@ -50,7 +55,12 @@ def flip(
         input=Pointers(dials=live, gates=gates or {}).bundle,
         text=True,
         check=False,
+        preexec_fn=_nothing_fits if full else None,
     ).returncode
+
+
+def _nothing_fits() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def live(folder: Path) -> dict[str, str]:
@@ -130,6 +140,16 @@ def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
     assert flip(tmp_path, GREEN) == 0
     assert (live(tmp_path), sets(tmp_path)) == (GREEN, before)
     assert {p.name for p in tmp_path.iterdir()} == {"live", "sets"}
+
+
+def test_on_a_full_disk_what_was_live_stays_and_can_be_gone_back_to(tmp_path: Path) -> None:
+    flip(tmp_path, GREEN)
+    flip(tmp_path, BLUE)
+    assert flip(tmp_path, {"one": "one-green:3009"}, full=True) != 0
+    assert live(tmp_path) == BLUE
+    for before in (BLUE, GREEN):
+        assert flip(tmp_path, before, full=True) == 0
+        assert live(tmp_path) == before
 
 
 def test_a_set_that_was_edited_by_hand_is_corrected_before_it_is_live_again(

@@ -111,6 +111,15 @@ class Platform:
         self.ledgers.append(ledger)
         self.did(what)
 
+    def flip(self, ledger: Ledger) -> None:
+        """It is written, and the edge serves it."""
+        self.ledgers.append(ledger)
+        self.did("flip")
+
+    def record(self, what: str) -> None:
+        """The engine knows it."""
+        self.did(f"record {what}")
+
     steer = apply
 
     def by_server(self, services: Iterable[str]) -> dict[str, list[str]]:

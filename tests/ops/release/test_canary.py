@@ -39,6 +39,7 @@ def test_the_new_slots_get_their_share_and_then_everybody(receipts: Path) -> Non
         "canary",
         "watch canary",
         "flip",
+        "record",
         "watch",
     ]
     assert done.outcome is Outcome.RELEASED

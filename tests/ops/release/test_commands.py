@@ -64,6 +64,11 @@ class Tree(Platform):
         ledgers.write(recovery.ledger_file("staging"), ledger)
         super().apply(ledger, what)
 
+    def flip(self, ledger: Ledger) -> None:
+        """Write it, and note it."""
+        ledgers.write(recovery.ledger_file("staging"), ledger)
+        super().flip(ledger)
+
     steer = apply
 
     def digests(self, references: Iterable[str]) -> dict[str, str]:
@@ -201,7 +206,7 @@ def test_a_killed_release_is_settled_too(tree: Tree) -> None:
     has(chat_web=Entry(live=Slot.GREEN, blue=image("one", WEB), green=image("two", WEB)))
     was("one", "two", WEB, hours_ago=1, outcome=Outcome.RUNNING, reason="flip")
     commands.rollback()
-    assert tree.events == ["recover", "flip"]
+    assert tree.events == ["recover", "flip", "record flip"]
     assert tree.ledger[WEB].live is Slot.BLUE
 
 
@@ -244,7 +249,7 @@ def test_what_a_killed_release_left_differing_is_no_stale_ledger(tree: Tree) -> 
     was("one", "two", WEB, hours_ago=1, outcome=Outcome.RUNNING, reason="flip")
     tree.services = [live(WEB, "blue", "one")]
     commands.rollback()
-    assert tree.events == ["recover", "flip"]
+    assert tree.events == ["recover", "flip", "record flip"]
 
 
 def test_a_rollback_undoes_the_last_release_as_a_whole(tree: Tree) -> None:

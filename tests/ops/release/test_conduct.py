@@ -31,7 +31,7 @@ WATCH = 0.05
 
 def flips_back(platform: Platform) -> None:
     """Flipping back is what went last, to what was live."""
-    assert platform.events[-1] == "rollback"
+    assert platform.events[-2:] == ["flip", "record rollback"]
     assert all(entry.live is Slot.BLUE for entry in platform.live.entries.values())
 
 
@@ -44,6 +44,7 @@ def test_a_release_starts_smokes_migrates_flips_and_watches_in_this_order(receip
         f"smoke one: {BACKEND}-green {WEB}-green",
         f"run {BACKEND}-green: migrate deploy",
         "flip",
+        "record flip",
     ]
     # The measure is taken before the flip, and the last look is after it.
     assert platform.events.index("inspect") < platform.events.index("flip")
@@ -53,6 +54,7 @@ def test_a_release_starts_smokes_migrates_flips_and_watches_in_this_order(receip
         "smoke tests",
         f"migrate {BACKEND}",
         "flip",
+        "record",
         "watch",
     ]
     assert done.outcome is Outcome.RELEASED
@@ -118,7 +120,7 @@ def test_new_slots_that_cannot_be_cleared_are_said() -> None:
 
 def test_a_breach_flips_back_with_its_figures() -> None:
     platform = Platform()
-    platform.trouble["flip"] = lambda: setattr(platform, "container", UNHEALTHY)
+    platform.trouble["record flip"] = lambda: setattr(platform, "container", UNHEALTHY)
     done = platform.conductor(watch=WATCH).release(change(WEB))
     flips_back(platform)
     assert done.outcome is Outcome.ROLLED_BACK
@@ -133,16 +135,30 @@ def test_a_breach_flips_back_with_its_figures() -> None:
 
 @pytest.mark.parametrize("trouble", [OpsError("no"), KeyError("no")], ids=repr)
 def test_a_flip_that_fails_is_flipped_back(trouble: Trouble) -> None:
-    platform = Platform(trouble={"flip": trouble})
+    platform = Platform(trouble={"record flip": trouble})
     done = platform.conductor(watch=WATCH).release(change(WEB))
     flips_back(platform)
     assert done.outcome is Outcome.ROLLED_BACK
-    assert steps(done)[-2:] == [("flip", "failed"), ("flip back", "done")]
+    assert steps(done)[-3:] == [("record", "failed"), ("flip back", "done"), ("record", "done")]
+
+
+def test_an_edge_that_cannot_be_told_is_told_to_go_back() -> None:
+    platform = Platform()
+
+    def away() -> None:
+        del platform.trouble["flip"]
+        raise OpsError("away")
+
+    platform.trouble["flip"] = away
+    done = platform.conductor(watch=WATCH).release(change(WEB))
+    flips_back(platform)
+    assert (done.outcome, done.reason) == (Outcome.ROLLED_BACK, "away")
+    assert steps(done)[-3:] == [("flip", "failed"), ("flip back", "done"), ("record", "done")]
 
 
 def test_an_unforeseen_error_of_the_watch_flips_back() -> None:
     platform = Platform()
-    platform.trouble["flip"] = lambda: platform.trouble.update(metrics=ValueError("odd"))
+    platform.trouble["record flip"] = lambda: platform.trouble.update(metrics=ValueError("odd"))
     done = platform.conductor(watch=WATCH).release(change(WEB))
     flips_back(platform)
     assert done.reason == "ValueError: odd"
@@ -150,28 +166,44 @@ def test_an_unforeseen_error_of_the_watch_flips_back() -> None:
 
 def test_a_server_that_cannot_be_asked_for_a_while_is_no_breach() -> None:
     platform = Platform()
-    platform.trouble["flip"] = lambda: platform.trouble.update(inspect=OpsError("restarting"))
+    platform.trouble["record flip"] = lambda: platform.trouble.update(
+        inspect=OpsError("restarting")
+    )
     done = platform.conductor(watch=WATCH).release(change(WEB))
     assert done.outcome is Outcome.RELEASED
 
 
 def test_a_flip_back_that_fails_is_said_with_what_was_seen(receipts: Path) -> None:
-    platform = Platform(trouble={"flip": OpsError("one"), "rollback": OpsError("two")})
+    platform = Platform(trouble={"flip": OpsError("away")})
     done = platform.conductor(watch=WATCH).release(change(WEB))
     assert done.outcome is Outcome.FAILED
-    assert done.reason.startswith("one; flipping back failed: two")
+    assert done.reason == "away; flipping back failed: away; the next up does it"
     assert done.watch is not None
-    assert done.watch.breaches == ("one",)
+    assert done.watch.breaches == ("away",)
     assert done.watch.rolled_back_seconds is None
+    assert recovery.unsettled(receipts, "staging")
+
+
+def test_a_flip_back_that_the_engine_does_not_record_is_said(receipts: Path) -> None:
+    platform = Platform(
+        trouble={"record flip": OpsError("one"), "record rollback": OpsError("two")}
+    )
+    done = platform.conductor(watch=WATCH).release(change(WEB))
+    assert done.outcome is Outcome.FAILED
+    assert done.reason == (
+        "one; the former versions are live; recording that failed: two; the next up does it"
+    )
+    assert done.watch is not None
+    assert done.watch.rolled_back_seconds is not None
     assert recovery.unsettled(receipts, "staging")
 
 
 def test_an_interrupted_watch_is_found_by_its_receipt(receipts: Path) -> None:
     platform = Platform()
-    platform.trouble["flip"] = lambda: platform.trouble.update(metrics=KeyboardInterrupt())
+    platform.trouble["record flip"] = lambda: platform.trouble.update(metrics=KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         platform.conductor(watch=WATCH).release(change(WEB))
-    assert platform.events[-2:] == ["flip", "metrics"]
+    assert platform.events[-2:] == ["record flip", "metrics"]
     assert recovery.recovered(receipts, "staging", platform.live) == platform.live
     (found,) = receipt.read_all(receipts, "staging").receipts
     assert found.outcome is Outcome.INTERRUPTED
@@ -239,7 +271,7 @@ def test_a_failure_of_a_later_wave_empties_all_slots() -> None:
 def test_a_warm_rollback_is_one_flip() -> None:
     platform = Platform()
     done = platform.conductor().rollback(change(WEB, tag="zero", before=True))
-    assert platform.events == ["flip"]
+    assert platform.events == ["flip", "record flip"]
     assert done.outcome is Outcome.ROLLED_BACK
     assert platform.live[WEB].live is Slot.GREEN
 
@@ -250,8 +282,8 @@ def test_a_cold_rollback_starts_only_what_is_not_warm() -> None:
     ledger_now = type(wanted.ledger)({**wanted.ledger.entries, **cold})
     platform = Platform()
     done = platform.conductor().rollback(type(wanted)(ledger=ledger_now, images=wanted.images))
-    assert platform.events == ["prepare", "flip"]
-    assert [name for name, _ in steps(done)] == ["start the earlier versions", "flip"]
+    assert platform.events == ["prepare", "flip", "record flip"]
+    assert [name for name, _ in steps(done)] == ["start the earlier versions", "flip", "record"]
     assert platform.live[BACKEND].green == image("zero", BACKEND)
 
 
@@ -274,9 +306,16 @@ def test_a_cold_rollback_that_does_not_fit_is_refused() -> None:
     assert done.outcome is Outcome.ROLLED_BACK
 
 
-def test_a_rollback_whose_flip_fails_is_unsettled(receipts: Path) -> None:
-    platform = Platform(trouble={"flip": RuntimeError("lost")}, container=RUNNING)
+@pytest.mark.parametrize(
+    ("step", "after"),
+    [
+        ("flip", "flips to the earlier versions"),
+        ("record flip", "records that the earlier versions are live"),
+    ],
+)
+def test_a_rollback_whose_flip_fails_is_unsettled(step: str, after: str, receipts: Path) -> None:
+    platform = Platform(trouble={step: RuntimeError("lost")}, container=RUNNING)
     done = platform.conductor().rollback(change(WEB, tag="zero", before=True))
     assert done.outcome is Outcome.FAILED
-    assert done.reason.startswith("RuntimeError: lost; the next up flips")
+    assert done.reason == f"RuntimeError: lost; the next up {after}"
     assert recovery.unsettled(receipts, "staging")

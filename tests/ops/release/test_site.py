@@ -10,11 +10,14 @@ from typing import Any, cast
 import pytest
 
 from catalog import load_catalog
+from components.edge.pointers import Pointers
 from ops.failures import OpsError
+from ops.release import ledger as ledgers
 from ops.release import recovery
 from ops.release.server import Server
 from ops.release.site import POINTERS, Site
 from stacks.ledger import Ledger, Slot
+from stacks.pointing import pointers
 from tests.ops.release.platforms import BACKEND, WEB, ledger
 
 SERVER = {"ipv4": "198.51.100.10"}
@@ -64,34 +67,67 @@ def test_a_ledger_that_cannot_be_written_changes_no_server(
         site(service(WEB)).apply(written, "flip")
 
 
-def test_a_flip_updates_the_pointers_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    updated: list[Sequence[str]] = []
+def test_a_flip_is_served_before_the_engine_updates_the_pointers_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
 
-    def up(_stack: object, _what: str, *, only: Sequence[str]) -> None:
-        updated.append(only)
+    def flip(server: Server, pointers: Pointers) -> None:
+        assert recovery.read("staging")[WEB].live is Slot.GREEN, "it is written before"
+        done.append((server.name, pointers))
+
+    def up(_stack: object, _what: str, *, only: Sequence[str] = ()) -> None:
+        done.append(only)
 
     (tmp_path / "releases").mkdir()
     monkeypatch.setattr(recovery, "ROOT", tmp_path)
-    there = site(service(WEB))
+    monkeypatch.setattr(Server, "flip", flip)
+    # What is not of the catalogue any more, or has no slots, has no pointer.
+    there = site(service(WEB), service("postgres"), service("gone"))
     there.session = cast("Any", SimpleNamespace(up=up))
-    there.steer(ledger(WEB), "flip")
-    there.apply(ledger(WEB), "prepare")
-    assert updated == [[POINTERS], ()]
+    flipped = ledgers.flipped(every(), {WEB: Slot.GREEN})
+    there.steer(flipped, "flip")
+    there.apply(flipped, "prepare")
+    catalog = load_catalog()
+    assert done == [("one", pointers([catalog[WEB]], flipped)), [POINTERS], ()]
+
+
+def full_disk(_server: Server) -> str:
+    """What `df` tells of it."""
+    return "head\n40000000000 0 9 9 /\n"
+
+
+def every() -> Ledger:
+    """A ledger with both slots of every service filled."""
+    return ledgers.prepared(
+        ledger(*(one.name for one in load_catalog().slotted)),
+        {one.name: f"ghcr.io/wuesteon/{one.name}:two" for one in load_catalog().slotted},
+    )
+
+
+def test_a_disk_that_is_full_for_a_flip_is_said_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flip(_server: Server, _pointers: Pointers) -> None:
+        raise OpsError("refused", ["OSError: [Errno 28] No space left on device"])
+
+    (tmp_path / "releases").mkdir()
+    monkeypatch.setattr(recovery, "ROOT", tmp_path)
+    monkeypatch.setattr(Server, "flip", flip)
+    monkeypatch.setattr(Server, "disks", full_disk)
+    with pytest.raises(OpsError, match=r"(?s)one: 0 B of 40\.0 GB free in /.*retire --stack stag"):
+        site(service(WEB)).flip(ledger(WEB))
 
 
 def test_a_disk_that_was_full_is_said_with_its_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def up(_stack: object, what: str, *, only: Sequence[str]) -> None:
-        assert not only
+    def up(_stack: object, what: str) -> None:
         raise OpsError(f"{what} failed:", ["write /x: no space left on device"])
-
-    def disks(_server: Server) -> str:
-        return "head\n40000000000 0 9 9 /\n"
 
     (tmp_path / "releases").mkdir()
     monkeypatch.setattr(recovery, "ROOT", tmp_path)
-    monkeypatch.setattr(Server, "disks", disks)
+    monkeypatch.setattr(Server, "disks", full_disk)
     full = site(service(WEB))
     full.session = cast("Any", SimpleNamespace(up=up))
     with pytest.raises(OpsError, match=r"(?s)one: 0 B of 40\.0 GB free in /.*retire --stack stag"):
