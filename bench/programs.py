@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from localcloud.home import Home
-from localcloud.images.sources import POSTGRES_CLIENTS, Sources
+from localcloud.images.sources import Sources
 from localcloud.objects.store import VERSITYGW
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +24,7 @@ def install(root: Path) -> Path:
     They come from package registries, once: minutes on a machine that has none of them.
     """
     sources = Sources(Home.from_environment().images / "sources")
-    clients = sources.wheel(POSTGRES_CLIENTS)
+    clients = sources.postgres_clients()
     shutil.copytree(sources.postgres_server(), root / "server", symlinks=True)
     for name in ("pgserver", "pgserver.libs"):
         shutil.copytree(clients / name, root / name)
