@@ -155,6 +155,9 @@ class ServerStack:
                 databases={name: vault.database(name) for name in databases},
                 backup_password=vault.password("backup"),
                 archive_password=vault.password("archive"),
+                certificate=vault.postgres_certificate,
+                key=vault.postgres_key,
+                plain=self.inputs.settings.database_tls == "offered",
                 log_keep=self._log_keep,
                 depends_on=self._after(),
             ),
@@ -183,7 +186,7 @@ class ServerStack:
 
     def _backup(self) -> None:
         backup, settings = self._service(Kind.BACKUP), self.inputs.settings
-        given = self.inputs.resolver.environment(backup).secrets
+        given = self.inputs.resolver.environment(backup).files
         (work,) = backup.volumes.values()
         here = {
             n: s for n, s in self.inputs.catalog.kept_volumes.items() if role_of(s) in self.roles
@@ -210,6 +213,7 @@ class ServerStack:
                 password=given["BACKUP_PASSWORD"],
                 database_password=self.inputs.vault.password("backup"),
                 archive_password=self.inputs.vault.password("archive"),
+                authority=self.inputs.vault.authority,
                 archive_limit=self._log_keep,
                 redis_password=self.inputs.vault.password("backup-redis"),
                 depends_on=self._after("postgres", "redis"),
@@ -233,7 +237,7 @@ class ServerStack:
                     live=entry.live.value,
                     health=service.health,
                     env=environment.plain,
-                    secrets=environment.secrets,
+                    files=environment.files,
                     mounts=[
                         Mount(source=self._folders.path(name), target=volume.path, read_only=False)
                         for name, volume in service.volumes.items()
