@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from localcloud.home import Home
+from localcloud.images.base import BASE_PACKAGES, REDIS_PACKAGES, STABLE
 from localcloud.images.sources import Sources
 from localcloud.objects.store import VERSITYGW
 
@@ -42,6 +43,15 @@ def install(root: Path) -> Path:
     for name in _CLIENTS:
         (tools / name).symlink_to(root / "pgserver/pginstall/bin" / name)
     return tools
+
+
+def install_redis(root: Path) -> Path:
+    """Put Redis 7 there, with the libraries that it brings; returns the folder that has `usr`."""
+    sources = Sources(Home.from_environment().images / "sources")
+    found = sources.debian(STABLE, sorted({*BASE_PACKAGES, *REDIS_PACKAGES}))
+    for name in REDIS_PACKAGES:
+        extract(found[name], root / "redis")
+    return root / "redis"
 
 
 def extract(package: Path, into: Path) -> None:

@@ -22,6 +22,7 @@ from catalog.environment import (
     is_secret,
 )
 from components.data.certificate import HOST
+from components.data.redis import DEFAULT_USER
 from components.docker.slots import FILES
 from stacks.hosts import Hosts
 from stacks.settings import Settings
@@ -106,18 +107,20 @@ class Resolver:
                     f"@{_POSTGRES}/{database}?sslmode=verify-full",
                 )
             case Redis(redis=part):
-                return self._redis(part)
+                return self._redis(service.redis_user, part)
 
-    def _redis(self, part: str) -> pulumi.Input[str]:
-        password = self.vault.password("redis")
+    def _redis(self, user: str | None, part: str) -> pulumi.Input[str]:
+        password = self.vault.redis(user)
         match part:
             case "host":
                 return _REDIS_HOST
             case "port":
                 return _REDIS_PORT
+            case "user":
+                return user or DEFAULT_USER
             case "password":
                 return password
             case _:
                 return pulumi.Output.concat(
-                    "redis://:", password, f"@{_REDIS_HOST}:{_REDIS_PORT}/0"
+                    f"redis://{user}:", password, f"@{_REDIS_HOST}:{_REDIS_PORT}/0"
                 )

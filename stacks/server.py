@@ -12,7 +12,7 @@ from catalog import Catalog, Kind, Network, Service
 from components.backup.backup import Backup, BackupArgs, Schedule
 from components.cloudflare.addresses import PROXY_NETWORKS
 from components.data.postgres import Postgres, PostgresArgs
-from components.data.redis import Redis, RedisArgs
+from components.data.redis import DEFAULT_USER, Redis, RedisArgs
 from components.docker.compose import Compose, ComposeArgs
 from components.docker.container import Mount
 from components.docker.folders import Folder, Folders, FoldersArgs
@@ -170,8 +170,12 @@ class ServerStack:
                 host=self.host,
                 runtime=runtime(redis),
                 data=self._folder(redis),
-                password=vault.password("redis"),
+                admin_password=vault.password("redis-admin"),
                 backup_password=vault.password("backup-redis"),
+                users={
+                    user or DEFAULT_USER: vault.redis(user)
+                    for user in self.inputs.catalog.redis_users
+                },
                 depends_on=self._after(),
             ),
             self._options(),

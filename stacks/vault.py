@@ -53,12 +53,13 @@ class Vault(Component):
             ).result
             for key in [
                 "postgres",
-                "redis",
+                "redis-admin",
                 "grafana",
                 "backup",
                 "archive",
                 "backup-redis",
                 *(f"database-{database}" for database in sorted(catalog.databases)),
+                *(_redis(user) for user in catalog.redis_users),
                 *sorted(generated),
             ]
         }
@@ -82,11 +83,20 @@ class Vault(Component):
         """The password of a database's role."""
         return self._passwords[f"database-{name}"]
 
+    def redis(self, user: str | None) -> pulumi.Output[str]:
+        """The password of a service's user of Redis; None is the default one."""
+        return self._passwords[_redis(user)]
+
     def _seed(self, name: str) -> pulumi.Output[str]:
         """A random text of which a key is made."""
         # Not RandomBytes: the state keeps its value as its id, in plain text.
         made = random.RandomPassword(name, length=64, special=False, opts=self.child_options())
         return made.result
+
+
+def _redis(user: str | None) -> str:
+    # The password that all services had once: versions that know no other still get in by it.
+    return f"redis-{user}" if user else "redis"
 
 
 def _private_pem(secret: str) -> str:

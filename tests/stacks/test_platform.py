@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 
 from catalog import load_catalog
+from components.data.redis import password_digest
 from tests.support.mocks import Recorded, Recorder
 from tests.support.platform import SECRET, edge_configs, files, planned
 
@@ -219,6 +220,21 @@ def test_private_keys_are_files_of_the_server_and_of_the_service_that_signs(plan
     slots = {(f"mana-core-auth-{slot}-secrets", "JWT_PRIVATE_KEY") for slot in ("blue", "green")}
     assert {("postgres-secrets", "server.key")} <= holders
     assert holders <= slots | {("postgres-secrets", "server.key")}
+
+
+def test_each_service_with_redis_is_a_user_of_its_own(plan: Plan) -> None:
+    recorder, _ = plan
+    auth = files(recorder, "mana-core-auth-blue-secrets")["REDIS_PASSWORD"]
+    url = urlsplit(files(recorder, "uload-web-blue-secrets")["REDIS_URL"])
+    assert (url.username, url.hostname, url.port) == ("uload-web", "redis", 6379)
+    told = files(recorder, "redis-secrets")
+    lines = [line.split() for line in told["redis.conf"].splitlines() if line.startswith("user ")]
+    users = {name: digest for _, name, *_, digest in lines}
+    assert users["default"] == password_digest(auth)
+    assert users["uload-web"] == password_digest(str(url.password))
+    assert users["admin"] == password_digest(told["REDIS_PASSWORD"])
+    assert users["backup-agent"] == password_digest(files(recorder, "backup-secrets")["redis"])
+    assert len(set(users.values())) == len(users) == 4
 
 
 def test_the_network_may_do_without_tls_by_configuration_alone() -> None:
