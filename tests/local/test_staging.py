@@ -86,8 +86,8 @@ def test_nobody_reaches_a_database_over_the_network_without_tls(remote: Remote) 
         "WHERE client_addr IS NOT NULL GROUP BY usename"
     )
     shown = remote(f'docker exec postgres psql -U postgres -Atc "{connected}"').splitlines()
-    ours = {"chat", "manacore_auth", "manadeck", "nutriphi", "quote", "uload", "archive-agent"}
-    assert set(shown) >= {f"{name}|t" for name in ours}, shown
+    # Services close connections that are idle; the archive's receiver never does.
+    assert "archive-agent|t" in shown
     assert not [line for line in shown if not line.endswith("|t")]
     plain = (
         "docker exec -e PGSSLMODE=disable backup psql -w -h postgres -U chat -d chat -c 'SELECT 1'"
