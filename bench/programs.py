@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 from localcloud.home import Home
-from localcloud.images.sources import POSTGRES_CLIENTS, Sources
+from localcloud.images.base import BASE_PACKAGES, REDIS_PACKAGES, STABLE
+from localcloud.images.sources import Sources
 from localcloud.objects.store import VERSITYGW
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +25,7 @@ def install(root: Path) -> Path:
     They come from package registries, once: minutes on a machine that has none of them.
     """
     sources = Sources(Home.from_environment().images / "sources")
-    clients = sources.wheel(POSTGRES_CLIENTS)
+    clients = sources.postgres_clients()
     shutil.copytree(sources.postgres_server(), root / "server", symlinks=True)
     for name in ("pgserver", "pgserver.libs"):
         shutil.copytree(clients / name, root / name)
@@ -42,6 +43,15 @@ def install(root: Path) -> Path:
     for name in _CLIENTS:
         (tools / name).symlink_to(root / "pgserver/pginstall/bin" / name)
     return tools
+
+
+def install_redis(root: Path) -> Path:
+    """Put Redis 7 there, with the libraries that it brings; returns the folder that has `usr`."""
+    sources = Sources(Home.from_environment().images / "sources")
+    found = sources.debian(STABLE, sorted({*BASE_PACKAGES, *REDIS_PACKAGES}))
+    for name in REDIS_PACKAGES:
+        extract(found[name], root / "redis")
+    return root / "redis"
 
 
 def extract(package: Path, into: Path) -> None:

@@ -19,6 +19,8 @@ from catalog.service import Service
 
 SERVICES = Path(__file__).parent / "services"
 _ENTRY_KEYS = tuple(Service.model_fields)
+# Users that Redis has besides those of services.
+REDIS_TAKEN = frozenset({"admin", "backup-agent", "default"})
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class Catalog:
     def databases(self) -> dict[str, Service]:
         """The owning service of each database."""
         return {s.database: s for s in self if s.database}
+
+    @cached_property
+    def redis_users(self) -> dict[str | None, Service]:
+        """The service of each user of Redis; of None, that which logs in by a password alone."""
+        return {s.redis_user: s for s in self if s.redis}
 
     @cached_property
     def kept_volumes(self) -> dict[str, Service]:
@@ -184,6 +191,7 @@ def check(services: Iterable[Service]) -> list[Problem]:
     return [
         *_duplicates(found),
         *_unreadable(found),
+        *_users_of_redis(found),
         *(problem for s in found for problem in _references(s, by_name)),
         *_cycles(by_name),
     ]
@@ -229,6 +237,25 @@ def _unreadable(services: tuple[Service, ...]) -> Iterator[Problem]:
                     message=f"is {s.user}'s, which the backup agent may not read",
                     remedy=f"run the service as {', '.join(agents)}, or say why it need not be",
                 )
+
+
+def _users_of_redis(services: tuple[Service, ...]) -> Iterator[Problem]:
+    """Redis takes a password alone for one user's, and has some users of its own."""
+    unnamed = [s for s in services if s.redis and s.redis_user is None]
+    for s in unnamed if len(unnamed) > 1 else ():
+        others = ", ".join(other.name for other in unnamed if other is not s)
+        yield Problem(
+            path=_at(s, "env"),
+            message=f"logs in to Redis by a password alone, and so does {others}",
+            remedy="add a variable with {redis: user}",
+        )
+    for s in services:
+        if s.redis_user in REDIS_TAKEN:
+            yield Problem(
+                path=_at(s, "redis"),
+                message=f"{s.name} is a user of Redis already",
+                remedy="give the service another name",
+            )
 
 
 def _references(service: Service, by_name: dict[str, Service]) -> Iterator[Problem]:

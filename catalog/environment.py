@@ -7,6 +7,7 @@ In a catalogue file a value is a plain string, or a mapping with one key that na
     PUBLIC_BACKEND_URL_CLIENT: {public_url: chat-backend}
     CORS_ORIGINS: {cors: self}
     DATABASE_URL: {database: url}
+    REDIS_USER: {redis: user}                        # or REDIS_URL: {redis: url}
 
 Nothing that can be derived is written as a string, so it cannot drift.
 """
@@ -53,9 +54,14 @@ class Database(_Source):
 
 
 class Redis(_Source):
-    """A part of the connection to Redis. `url` and `password` are secret."""
+    """A part of the connection to Redis, as a user of the service's own name.
 
-    redis: Literal["host", "port", "password", "url"]
+    `url` has all of them; `url` and `password` are secret. A service that is given neither `user`
+    nor `url` logs in by its password alone: Redis takes that for the default user's, so one
+    service can.
+    """
+
+    redis: Literal["host", "port", "user", "password", "url"]
 
 
 class Secret(_Source):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from catalog.environment import InternalUrl, PublicUrl, Value
+from catalog.environment import InternalUrl, PublicUrl, Redis, Value
 from catalog.kinds import KINDS, Kind, KindDefaults
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,38}[a-z0-9]$")]
@@ -141,6 +141,12 @@ class Service(_Model):
         inside = {v.url for v in values if isinstance(v, InternalUrl)}
         public = {v.public_url for v in values if isinstance(v, PublicUrl)}
         return frozenset((inside | public) - {"self"})
+
+    @property
+    def redis_user(self) -> str | None:
+        """Its user of Redis; None: it logs in by a password alone."""
+        named = any(isinstance(v, Redis) and v.redis in ("user", "url") for v in self.env.values())
+        return self.name if named else None
 
     @property
     def needs(self) -> tuple[str, ...]:

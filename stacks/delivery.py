@@ -48,7 +48,7 @@ def deliver(
     secrets: dict[str, pulumi.Input[str]] = {
         **{name if name in builds else prefix + name: value for name, value in given.items()},
         f"{prefix}POSTGRES_PASSWORD": vault.password("postgres"),
-        f"{prefix}REDIS_PASSWORD": vault.password("redis"),
+        f"{prefix}REDIS_PASSWORD": vault.password("redis-admin"),
         f"{prefix}JWT_PRIVATE_KEY": vault.jwt_private_key,
     }
     environment = Environment(

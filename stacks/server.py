@@ -12,7 +12,7 @@ from catalog import Catalog, Kind, Network, Service
 from components.backup.backup import Backup, BackupArgs, Schedule
 from components.cloudflare.addresses import PROXY_NETWORKS
 from components.data.postgres import Postgres, PostgresArgs
-from components.data.redis import Redis, RedisArgs
+from components.data.redis import DEFAULT_USER, Redis, RedisArgs
 from components.docker.compose import Compose, ComposeArgs
 from components.docker.container import Mount
 from components.docker.folders import Folder, Folders, FoldersArgs
@@ -155,6 +155,9 @@ class ServerStack:
                 databases={name: vault.database(name) for name in databases},
                 backup_password=vault.password("backup"),
                 archive_password=vault.password("archive"),
+                certificate=vault.postgres_certificate,
+                key=vault.postgres_key,
+                plain=self.inputs.settings.database_tls == "offered",
                 log_keep=self._log_keep,
                 depends_on=self._after(),
             ),
@@ -167,8 +170,12 @@ class ServerStack:
                 host=self.host,
                 runtime=runtime(redis),
                 data=self._folder(redis),
-                password=vault.password("redis"),
+                admin_password=vault.password("redis-admin"),
                 backup_password=vault.password("backup-redis"),
+                users={
+                    user or DEFAULT_USER: vault.redis(user)
+                    for user in self.inputs.catalog.redis_users
+                },
                 depends_on=self._after(),
             ),
             self._options(),
@@ -183,7 +190,7 @@ class ServerStack:
 
     def _backup(self) -> None:
         backup, settings = self._service(Kind.BACKUP), self.inputs.settings
-        given = self.inputs.resolver.environment(backup).secrets
+        given = self.inputs.resolver.environment(backup).files
         (work,) = backup.volumes.values()
         here = {
             n: s for n, s in self.inputs.catalog.kept_volumes.items() if role_of(s) in self.roles
@@ -210,6 +217,7 @@ class ServerStack:
                 password=given["BACKUP_PASSWORD"],
                 database_password=self.inputs.vault.password("backup"),
                 archive_password=self.inputs.vault.password("archive"),
+                authority=self.inputs.vault.authority,
                 archive_limit=self._log_keep,
                 redis_password=self.inputs.vault.password("backup-redis"),
                 depends_on=self._after("postgres", "redis"),
@@ -233,7 +241,7 @@ class ServerStack:
                     live=entry.live.value,
                     health=service.health,
                     env=environment.plain,
-                    secrets=environment.secrets,
+                    files=environment.files,
                     mounts=[
                         Mount(source=self._folders.path(name), target=volume.path, read_only=False)
                         for name, volume in service.volumes.items()

@@ -227,6 +227,10 @@ class Settings(_Model):
     github: GitHub = Field(description="Repository and deployment gate.")
     ssh: Ssh = Field(description="Who may log in, and from where.")
     tls: Tls = Field(description="Certificates of the edge.")
+    database_tls: Literal["required", "offered"] = Field(
+        default="required",
+        description="`offered`: PostgreSQL takes connections without TLS too, of older versions.",
+    )
     variables: dict[str, str] = Field(
         default_factory=dict[str, str], description="Values of the catalogue's `variable` entries."
     )

@@ -10,6 +10,7 @@ from typing import ClassVar
 import pulumi
 
 from components.component import Component
+from components.data.certificate import HOST
 from components.data.postgres import ARCHIVE_ROLE, BACKUP_ROLE
 from components.data.redis import BACKUP_USER
 from components.docker.container import ContainerArgs, Health, Mount, Runtime, container
@@ -18,7 +19,8 @@ from components.docker.host import Host
 
 SETTINGS_FOLDER = "/etc/backup"
 _SECRETS = "/run/secrets"
-_POSTGRES = ("postgres", 5432)
+_POSTGRES = (HOST, 5432)
+_AUTHORITY = "postgres-authority.crt"
 _REDIS = ("redis", 6379)
 REDIS_PREFIX = "redis/"
 FOLDERS = "/mnt/folders"
@@ -40,8 +42,9 @@ class BackupArgs:
     `repository` is restic's address of the bucket (`s3:<endpoint>/<bucket>`), `password` that of
     the repositories and the key of the archive: Redis, which is kept for `redis_days`, has a
     repository of its own below `REDIS_PREFIX`. `folders` are by name; the agent's user has to be
-    able to read them. `work` is the folder of dumps on their way, mounted at `work_target`; at most
-    `archive_limit` (MiB) of the log wait there for the bucket.
+    able to read them. `authority` is the certificate by which PostgreSQL is trusted. `work` is the
+    folder of dumps on their way, mounted at `work_target`; at most `archive_limit` (MiB) of the log
+    wait there for the bucket.
     """
 
     host: Host
@@ -59,6 +62,7 @@ class BackupArgs:
     password: pulumi.Input[str]
     database_password: pulumi.Input[str]
     archive_password: pulumi.Input[str]
+    authority: pulumi.Input[str]
     archive_limit: int
     redis_password: pulumi.Input[str]
     depends_on: Sequence[pulumi.Resource] = ()
@@ -81,7 +85,11 @@ class Backup(Component):
         super().__init__(name, opts)
         settings = Files(
             f"{name}-config",
-            FilesArgs(host=args.host, folder="backup", files={"settings.json": _settings(args)}),
+            FilesArgs(
+                host=args.host,
+                folder="backup",
+                files={"settings.json": _settings(args), _AUTHORITY: args.authority},
+            ),
             self.child_options(),
         )
         secrets = Files(
@@ -120,7 +128,13 @@ class Backup(Component):
                 container="backup",
                 runtime=args.runtime,
                 # The agent reads its settings when it starts: others make another container.
-                env={"SETTINGS": settings.digest},
+                env={
+                    "SETTINGS": settings.digest,
+                    # For all of PostgreSQL's programs. Its own servers are reached by sockets,
+                    # where libpq asks for no TLS whatever it is told.
+                    "PGSSLMODE": "verify-full",
+                    "PGSSLROOTCERT": f"{SETTINGS_FOLDER}/{_AUTHORITY}",
+                },
                 health=_health(args.runtime.port),
                 mounts=[
                     Mount(source=settings.folder, target=SETTINGS_FOLDER),

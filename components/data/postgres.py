@@ -18,13 +18,14 @@ from components.values import resolved
 BACKUP_ROLE = "backup-agent"
 ARCHIVE_ROLE = "archive-agent"
 _CONFIG = "/etc/postgresql"
-# The first line is for who is in the container already; the image's own would trust its loopback
-# too. `all` is no replication: only who archives may do that.
-_HBA = f"""\
-local all all trust
-host all all all scram-sha-256
-host replication "{ARCHIVE_ROLE}" samenet scram-sha-256
-"""
+_SECRETS = "/run/secrets"
+TLS: Mapping[str, str] = {
+    "ssl": "on",
+    "ssl_cert_file": f"{_SECRETS}/server.crt",
+    "ssl_key_file": f"{_SECRETS}/server.key",
+    # Node.js, libpq and Prisma have it for years.
+    "ssl_min_protocol_version": "TLSv1.3",
+}
 # A statement that is slow or fails is in the log, and these have passwords in them.
 _UNLOGGED = """\
 SET log_min_duration_statement = -1;
@@ -40,7 +41,8 @@ class PostgresArgs:
 
     `backup_password` is that of the role `BACKUP_ROLE`, which reads and restores all of them,
     `archive_password` that of `ARCHIVE_ROLE`, which receives the write-ahead log. `log_keep` is how
-    much of the log (MiB) waits for that one, at most.
+    much of the log (MiB) waits for that one, at most. `certificate` and `key` are PEM; with `plain`
+    the network may do without them.
     """
 
     host: Host
@@ -50,6 +52,9 @@ class PostgresArgs:
     databases: Mapping[str, pulumi.Input[str]]
     backup_password: pulumi.Input[str]
     archive_password: pulumi.Input[str]
+    certificate: pulumi.Input[str]
+    key: pulumi.Input[str]
+    plain: bool = False
     log_keep: int
     depends_on: Sequence[pulumi.Resource] = ()
 
@@ -70,9 +75,15 @@ class Postgres(Component):
             FilesArgs(
                 host=args.host,
                 folder="secrets/postgres",
-                files={"POSTGRES_PASSWORD": args.superuser_password},
+                files={
+                    "POSTGRES_PASSWORD": args.superuser_password,
+                    "server.crt": args.certificate,
+                    "server.key": args.key,
+                },
                 uid=int(uid),
                 secret=True,
+                # It takes another certificate without a restart.
+                then=hang_up("postgres"),
             ),
             self.child_options(),
         )
@@ -81,7 +92,7 @@ class Postgres(Component):
             FilesArgs(
                 host=args.host,
                 folder="postgres",
-                files={"pg_hba.conf": _HBA},
+                files={"pg_hba.conf": hba(plain=args.plain)},
                 then=hang_up("postgres"),
             ),
             self.child_options(),
@@ -94,13 +105,13 @@ class Postgres(Component):
                 container="postgres",
                 runtime=args.runtime,
                 command=["postgres", *_options(args)],
-                env={"POSTGRES_PASSWORD_FILE": "/run/secrets/POSTGRES_PASSWORD"},
+                env={"POSTGRES_PASSWORD_FILE": f"{_SECRETS}/POSTGRES_PASSWORD"},
                 health=Health(
                     test=["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]
                 ),
                 mounts=[
                     Mount(source=args.data, target="/var/lib/postgresql/data", read_only=False),
-                    Mount(source=secrets.folder, target="/run/secrets"),
+                    Mount(source=secrets.folder, target=_SECRETS),
                     Mount(source=config.folder, target=_CONFIG),
                 ],
                 tmpfs={"/var/run/postgresql": f"rw,noexec,nosuid,size=1m,uid={uid},mode=755"},
@@ -129,11 +140,28 @@ class Postgres(Component):
         self.register()
 
 
+def hba(*, plain: bool) -> str:
+    """Who may connect from where: from the network by TLS alone, unless that may be `plain`.
+
+    The first line is for who is in the container already; the image's own would trust its loopback
+    too. `all` is no replication: only who archives may do that.
+    """
+    network = "host" if plain else "hostssl"
+    return f"""\
+local all all trust
+host all all 127.0.0.1/32 scram-sha-256
+host all all ::1/128 scram-sha-256
+{network} all all all scram-sha-256
+{network} replication "{ARCHIVE_ROLE}" samenet scram-sha-256
+"""
+
+
 def _options(args: PostgresArgs) -> list[str]:
     """Memory settings from the container's limit (MiB), by the manual's rules, and the log's."""
     memory = args.runtime.memory
     settings = {
         "hba_file": f"{_CONFIG}/pg_hba.conf",
+        **TLS,
         # Without a limit, an archiver that is away would fill the disk.
         "max_slot_wal_keep_size": f"{args.log_keep}MB",
         "shared_buffers": f"{memory // 4}MB",

@@ -44,6 +44,8 @@ _KEPT_WHILE_LIVE = (
 )
 # A release waits so long for a new version's first passed check before it gives up.
 START_SECONDS = 120
+# Where the images' entry point finds its files.
+FILES = "/run/secrets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,8 @@ class SlottedServiceArgs:
     """The service, and what each slot holds.
 
     `images` maps the filled slots to their images; `live` is the one that gets the traffic.
-    `env` is plain, `secrets` become files. `health` is a path of the service's own port.
+    `env` is plain; `files` are secrets, and what a client needs beside them. `health` is a path of
+    the service's own port.
     """
 
     host: Host
@@ -61,7 +64,7 @@ class SlottedServiceArgs:
     live: str
     health: str
     env: Mapping[str, pulumi.Input[str]]
-    secrets: Mapping[str, pulumi.Input[str]]
+    files: Mapping[str, pulumi.Input[str]]
     mounts: Sequence[Mount]
     depends_on: Sequence[pulumi.Resource] = ()
 
@@ -90,19 +93,19 @@ class SlottedService(Component):
     def _slot(self, name: str, slot: str, image: str, args: SlottedServiceArgs) -> docker.Container:
         place = f"{args.service}-{slot}"
         mounts = list(args.mounts)
-        if args.secrets:
+        if args.files:
             secrets = Files(
                 f"{name}-secrets",
                 FilesArgs(
                     host=args.host,
                     folder=f"secrets/{place}",
-                    files=args.secrets,
+                    files=args.files,
                     uid=int(args.runtime.user.split(":")[0]),
                     secret=True,
                 ),
                 self.child_options(),
             )
-            mounts.append(Mount(source=secrets.folder, target="/run/secrets"))
+            mounts.append(Mount(source=secrets.folder, target=FILES))
         return container(
             name,
             self,

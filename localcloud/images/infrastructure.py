@@ -24,7 +24,7 @@ POSTGRES_HOME = "/usr/lib/postgresql/16"
 POSTGRES_DEFAULTS = "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n"
 NOBODY = (65534, 65534)
 # Our own images have no public counterpart to be pulled: each is made from its Dockerfile then.
-BACKUP = "ghcr.io/wuesteon/manacore-backup:1.4.0"
+BACKUP = "ghcr.io/wuesteon/manacore-backup:1.5.0"
 OWN: Mapping[str, Path] = {BACKUP: HERE.parents[1] / "images/backup"}
 PYTHON_PACKAGES = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libbz2-1.0",
@@ -233,7 +233,7 @@ class Infrastructure:
             writer.file(sample, text + POSTGRES_DEFAULTS)
             for part in ("bin", "lib", "share"):
                 writer.tree(server / part, f"{POSTGRES_HOME}/{part}")
-            clients = self.sources.wheel(POSTGRES_CLIENTS)
+            clients = self.sources.postgres_clients()
             # The clients look for their library three folders up, so that layout is kept.
             writer.tree(clients / "pgserver.libs", "/opt/postgresql/pgserver.libs")
             for program in sorted((clients / "pgserver/pginstall/bin").iterdir()):
@@ -248,7 +248,7 @@ class Infrastructure:
             writer.file("usr/local/bin/docker-entrypoint.sh", script, mode=0o755)
 
         return self.store.layer(
-            key_of("postgres-2", POSTGRES_DEFAULTS, POSTGRES_SERVER, POSTGRES_CLIENTS, script), fill
+            key_of("postgres-3", POSTGRES_DEFAULTS, POSTGRES_SERVER, POSTGRES_CLIENTS, script), fill
         )
 
     def redis(self) -> Image:

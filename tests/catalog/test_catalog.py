@@ -144,6 +144,35 @@ def test_entries_that_do_not_fit_are_refused(tmp_path: Path, addition: str, expe
     assert all(line.endswith(")") for line in found), "each problem has its remedy"
 
 
+_REDIS = """
+redis: {kind: redis, owner: t, image: x}
+one: {kind: astro, owner: t, redis: true, env: {REDIS_PASSWORD: {redis: password}}}
+two: {kind: astro, owner: t, redis: true, env: {REDIS_PASSWORD: {redis: password}%s}}
+"""
+
+
+def test_two_services_that_name_no_user_of_redis_are_refused(tmp_path: Path) -> None:
+    assert problems(tmp_path, _REDIS % "") == [
+        "catalog/services/demo.yaml: one.env: logs in to Redis by a password alone, and so does two"
+        " (add a variable with {redis: user})",
+        "catalog/services/demo.yaml: two.env: logs in to Redis by a password alone, and so does one"
+        " (add a variable with {redis: user})",
+    ]
+
+
+@pytest.mark.parametrize("named", ["REDIS_USER: {redis: user}", "REDIS_URL: {redis: url}"])
+def test_a_service_that_names_its_user_of_redis_has_one(tmp_path: Path, named: str) -> None:
+    (tmp_path / "demo.yaml").write_text(_REDIS % f", {named}", encoding="utf-8")
+    users = load_catalog(tmp_path).redis_users
+    assert {user: service.name for user, service in users.items()} == {None: "one", "two": "two"}
+
+
+def test_a_service_may_not_have_the_name_of_a_user_that_redis_has(tmp_path: Path) -> None:
+    entry = "admin: {kind: astro, owner: t, redis: true, env: {REDIS_URL: {redis: url}}}\n"
+    found = problems(tmp_path, "redis: {kind: redis, owner: t, image: x}\n" + entry)
+    assert [line for line in found if "admin.redis: admin is a user of Redis already" in line]
+
+
 def test_two_owners_of_a_database_are_refused(tmp_path: Path) -> None:
     stores = "postgres: {kind: postgres, owner: t, image: x}\n"
     entries = "".join(

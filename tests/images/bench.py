@@ -11,12 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bench.programs import extract
+from bench.programs import install_redis
 from bench.servers import Servers
-from components.data.redis import BACKUP_USER, configuration
-from localcloud.home import Home
-from localcloud.images.base import BASE_PACKAGES, REDIS_PACKAGES, STABLE
-from localcloud.images.sources import Sources
+from components.data.redis import ADMIN, BACKUP_USER, configuration, users_of
 from tests.support.ports import free_port
 
 ALL = frozenset({"postgres", "redis", "folder"})
@@ -88,7 +85,8 @@ class Bench(Servers):
     def start(self) -> None:
         """Bring programs, server and bucket up."""
         self.install()
-        self._install_redis()
+        redis = install_redis(self.root)
+        (self.tools / "redis-server").symlink_to(redis / "usr/bin/redis-server")
         scripts = {"tools/pg_dump": _PG_DUMP, "tools/pg_dumpall": _PG_DUMPALL,
                    "tools/redis-cli": _REDIS_CLI, "lessen": _LESSEN}  # fmt: skip
         for path, text in scripts.items():
@@ -97,9 +95,8 @@ class Bench(Servers):
             (self.root / path).chmod(0o755)
         self.folders("keys", "redis/less", "certificates")
         self.start_postgres()
-        conf = configuration("root", REDIS_PASSWORD, memory=128).replace(
-            "/data", f"{self.root}/keys"
-        )
+        users = users_of({ADMIN: "root", BACKUP_USER: REDIS_PASSWORD})
+        conf = configuration(users, memory=128).replace("/data", f"{self.root}/keys")
         (self.root / "redis.conf").write_text(conf)
         # A connection of no network needs no delay for other replicas.
         more = ["--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", "",
@@ -109,13 +106,6 @@ class Bench(Servers):
         self.until(lambda: self.redis("PING") == "PONG")
         self.sql("CREATE ROLE chat LOGIN; CREATE DATABASE chat OWNER chat", "postgres")
         self.fill()
-
-    def _install_redis(self) -> None:
-        sources = Sources(Home.from_environment().images / "sources")
-        found = sources.debian(STABLE, sorted({*BASE_PACKAGES, *REDIS_PACKAGES}))
-        for name in REDIS_PACKAGES:
-            extract(found[name], self.root / "redis")
-        (self.tools / "redis-server").symlink_to(self.root / "redis/usr/bin/redis-server")
 
     def fill(self) -> None:
         """Two tables with a thousand rows each, ten keys, three files and a link."""
@@ -142,9 +132,9 @@ class Bench(Servers):
 
     def redis(self, *command: str) -> str:
         """What Redis answers."""
-        program = [f"{self.root}/redis/usr/bin/redis-cli", "-p", str(self.redis_port)]
+        program = [f"{self.root}/redis/usr/bin/redis-cli", "-p", str(self.redis_port), "-e"]
         done = subprocess.run(
-            [*program, "-e", *command], capture_output=True, text=True, check=False,
+            [*program, "--user", ADMIN, *command], capture_output=True, text=True, check=False,
             env={**self.environment, "REDISCLI_AUTH": "root"},
         )  # fmt: skip
         return (done.stdout + done.stderr).strip()

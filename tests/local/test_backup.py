@@ -143,7 +143,8 @@ def test_a_copy_beside_it_leaves_the_database_alone(chat: Chat) -> None:
 
 
 def test_lost_sessions_come_back_by_a_user_that_could_not_read_them(remote: Remote) -> None:
-    client = "docker exec redis sh -c 'REDISCLI_AUTH=$(cat /run/secrets/REDIS_PASSWORD) redis-cli "
+    login = "REDISCLI_AUTH=$(cat /run/secrets/REDIS_PASSWORD) redis-cli --user admin"
+    client = f"docker exec redis sh -c '{login}"
     mark = f"session:{uuid.uuid4()}"
     remote(f"{client} SET {mark} kept EX 3600'")
     backup("run")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.home import Home
-from localcloud.images.sources import POSTGRES_CLIENTS, Sources
+from localcloud.images.sources import Sources
 from localcloud.processes import wait_until
 from ops import ssh
 from tests.local.platform import Answer, Platform, Remote, hetzner, shell
@@ -140,7 +140,7 @@ def answers(port: int) -> bool:
 
 def writing(folder: Path, port: int, password: str) -> subprocess.Popen[bytes]:
     """pgbench, which writes rows until the database is gone; it logs what was committed."""
-    programs = Sources(Home.from_environment().images / "sources").wheel(POSTGRES_CLIENTS)
+    programs = Sources(Home.from_environment().images / "sources").postgres_clients()
     (folder / "script.sql").write_text(SCRIPT)
     return subprocess.Popen(
         [

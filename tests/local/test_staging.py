@@ -80,6 +80,31 @@ def test_no_password_is_in_a_containers_configuration(remote: Remote) -> None:
     assert "DATABASE_URL" not in inspected
 
 
+def test_nobody_reaches_a_database_over_the_network_without_tls(remote: Remote) -> None:
+    connected = (
+        "SELECT usename, bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) "
+        "WHERE client_addr IS NOT NULL GROUP BY usename"
+    )
+    shown = remote(f'docker exec postgres psql -U postgres -Atc "{connected}"').splitlines()
+    # Services close connections that are idle; the archive's receiver never does.
+    assert "archive-agent|t" in shown
+    assert not [line for line in shown if not line.endswith("|t")]
+    plain = (
+        "docker exec -e PGSSLMODE=disable backup psql -w -h postgres -U chat -d chat -c 'SELECT 1'"
+        " 2>&1 || true"
+    )
+    assert "no encryption" in remote(plain)
+
+
+def test_each_service_is_its_own_user_of_redis(remote: Remote) -> None:
+    login = "REDISCLI_AUTH=$(cat /run/secrets/REDIS_PASSWORD) redis-cli --user admin"
+    users = remote(f"docker exec redis sh -c '{login} ACL USERS'").split()
+    assert sorted(users) == ["admin", "backup-agent", "default", "uload-web"]
+    clients = remote(f"docker exec redis sh -c '{login} CLIENT LIST'")
+    assert " user=default " in clients, "mana-core-auth, which knows a password alone"
+    assert " user=uload-web " in clients
+
+
 def test_each_database_belongs_to_its_role_alone(remote: Remote) -> None:
     query = (
         "SELECT datname || ' ' || pg_get_userbyid(datdba) || ' ' || datacl::text "

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
 
 from catalog import load_catalog
+from components.data.redis import password_digest
 from tests.support.mocks import Recorded, Recorder
 from tests.support.platform import SECRET, edge_configs, files, planned
 
@@ -168,6 +171,77 @@ def test_a_secret_reaches_a_service_as_a_file_only(plan: Plan) -> None:
     assert "DATABASE_URL" not in environment(backend)
     targets = {m["target"]: m["source"] for m in backend.inputs["mounts"]}
     assert targets["/run/secrets"] == "/srv/manacore/secrets/mana-core-auth-blue"
+
+
+def test_every_client_of_a_database_verifies_its_server(plan: Plan) -> None:
+    recorder, _ = plan
+    clients = [s for s in load_catalog().slotted if "DATABASE_URL" in s.env]
+    assert len(clients) == 6
+    for service in clients:
+        told = files(recorder, f"{service.name}-blue-secrets")
+        url = urlsplit(told["DATABASE_URL"])
+        assert (url.hostname, url.query) == ("postgres", "sslmode=verify-full"), service.name
+        assert told["NODE_EXTRA_CA_CERTS"] == told["PGSSLROOTCERT"]
+        folder, _, file = told["PGSSLROOTCERT"].rpartition("/")
+        mounts = recorder.one(CONTAINER, f"{service.name}-blue").inputs["mounts"]
+        mounted = {m["target"]: m["source"] for m in mounts}
+        assert mounted[folder] == f"/srv/manacore/secrets/{service.name}-blue"
+        # The images' entry point makes no variable of a name with other than letters and digits.
+        assert re.search(r"[^A-Za-z0-9_]", file)
+        trusted = ssl.create_default_context(cadata=told[file])
+        assert trusted.cert_store_stats()["x509_ca"] == 1
+
+
+def test_the_databases_server_has_a_certificate_of_the_authority_that_all_are_told(
+    plan: Plan,
+) -> None:
+    recorder, _ = plan
+    serving = x509.load_pem_x509_certificate(
+        files(recorder, "postgres-secrets")["server.crt"].encode()
+    )
+    told = {
+        text
+        for resource in recorder.of("manacore:docker:Files")
+        for name, text in files(recorder, resource.name).items()
+        if name == "postgres-authority.crt"
+    }
+    assert len(told) == 1
+    serving.verify_directly_issued_by(x509.load_pem_x509_certificate(told.pop().encode()))
+
+
+def test_private_keys_are_files_of_the_server_and_of_the_service_that_signs(plan: Plan) -> None:
+    recorder, _ = plan
+    holders = {
+        (resource.name, name)
+        for resource in recorder.of("manacore:docker:Files")
+        for name, text in files(recorder, resource.name).items()
+        if "PRIVATE KEY" in text
+    }
+    slots = {(f"mana-core-auth-{slot}-secrets", "JWT_PRIVATE_KEY") for slot in ("blue", "green")}
+    assert {("postgres-secrets", "server.key")} <= holders
+    assert holders <= slots | {("postgres-secrets", "server.key")}
+
+
+def test_each_service_with_redis_is_a_user_of_its_own(plan: Plan) -> None:
+    recorder, _ = plan
+    auth = files(recorder, "mana-core-auth-blue-secrets")["REDIS_PASSWORD"]
+    url = urlsplit(files(recorder, "uload-web-blue-secrets")["REDIS_URL"])
+    assert (url.username, url.hostname, url.port) == ("uload-web", "redis", 6379)
+    told = files(recorder, "redis-secrets")
+    lines = [line.split() for line in told["redis.conf"].splitlines() if line.startswith("user ")]
+    users = {name: digest for _, name, *_, digest in lines}
+    assert users["default"] == password_digest(auth)
+    assert users["uload-web"] == password_digest(str(url.password))
+    assert users["admin"] == password_digest(told["REDIS_PASSWORD"])
+    assert users["backup-agent"] == password_digest(files(recorder, "backup-secrets")["redis"])
+    assert len(set(users.values())) == len(users) == 4
+
+
+def test_the_network_may_do_without_tls_by_configuration_alone() -> None:
+    for changes, kind in ({}, "hostssl"), ({"database_tls": "offered"}, "host"):
+        recorder, _ = planned("staging", **changes)
+        lines = files(recorder, "postgres-config")["pg_hba.conf"].splitlines()
+        assert f"{kind} all all all scram-sha-256" in lines
 
 
 def test_the_apps_workflows_get_no_credential_of_the_backups(plan: Plan) -> None:

@@ -57,8 +57,9 @@ def planned(stack: str, **changes: object) -> tuple[Recorder, dict[str, Any]]:
 
 
 def files(recorder: Recorder, name: str) -> dict[str, str]:
-    """What a plan writes to a server by one `Files`."""
-    packed = json.loads(recorder.one("command:local:Command", f"{name}-files").inputs["stdin"])
+    """What a plan writes to a server by one `Files`, secret or not."""
+    stdin = recorder.one("command:local:Command", f"{name}-files").inputs["stdin"]
+    packed = json.loads(stdin if isinstance(stdin, str) else stdin["value"])
     return {file: base64.b64decode(text).decode() for file, text in packed.items()}
 
 

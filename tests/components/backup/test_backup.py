@@ -62,6 +62,7 @@ def seen(**changes: Any) -> Recorder:
             "folders": {"edge-data": "/mnt/data/edge-data"},
             "keep_days": 31,
             "archive_limit": 1024,
+            "authority": "the authority's certificate",
             "redis_days": 7,
             "schedule": Schedule(run_at="02:00"),
             **{name: pulumi.Output.secret(value) for name, value in GIVEN.items()},
@@ -173,6 +174,16 @@ def test_the_container_publishes_nothing_and_writes_only_to_its_folder() -> None
     assert mounted["/mnt/folders/edge-data"] == "/mnt/data/edge-data"
     assert [n["name"] for n in inputs["networksAdvanced"]] == ["data", "monitoring"]
     assert "9187/health" in inputs["healthcheck"]["tests"][-1]
+
+
+def test_the_databases_server_is_verified_by_all_of_its_clients() -> None:
+    recorder = seen()
+    environment = dict(line.split("=", 1) for line in recorder.one(CONTAINER).inputs["envs"])
+    assert environment["PGSSLMODE"] == "verify-full"
+    folder, _, file = environment["PGSSLROOTCERT"].rpartition("/")
+    mounted = {m["target"]: m["source"] for m in recorder.one(CONTAINER).inputs["mounts"]}
+    assert mounted[folder] == "/srv/manacore/backup"
+    assert written(recorder, "backup-config-files")[file] == "the authority's certificate"
 
 
 def test_other_settings_make_another_container_and_another_credential_does_not() -> None:

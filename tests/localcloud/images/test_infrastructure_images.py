@@ -11,7 +11,14 @@ from urllib.parse import quote
 
 import pytest
 
-from components.data.redis import BACKUP_USER, GIVE_USER, configuration, password_digest
+from components.data.redis import (
+    ADMIN,
+    BACKUP_USER,
+    SET_USERS,
+    START,
+    configuration,
+    users_of,
+)
 from localcloud.images.infrastructure import BACKUP, Infrastructure
 from tests.localcloud.images.support import Bench, Container, docker, eventually
 
@@ -333,32 +340,41 @@ def test_grafana_refuses_a_panel_without_its_data_source(
     assert "panels[0].datasource: no data source nowhere" in grafana.logs
 
 
-def test_the_backups_user_is_given_to_a_redis_that_runs_and_is_there_after_a_restart(
+def test_users_are_given_to_a_redis_that_runs_and_are_there_after_a_restart(
     bench: Bench, infrastructure: Infrastructure, tmp_path: Path
 ) -> None:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
-    (secrets / "REDIS_PASSWORD").write_text("of-all")
-    (secrets / "redis.conf").write_text(configuration("of-all", "of-yesterday", 256))
+
+    def written(backups: str, admins: str) -> str:
+        users = users_of({ADMIN: admins, BACKUP_USER: backups})
+        (secrets / "REDIS_PASSWORD").write_text(admins)
+        (secrets / "redis.conf").write_text(configuration(users, 256))
+        return users
+
+    written("of-yesterday", "of-all")
     redis = bench.start(
         infrastructure.redis(),
         "redis-users",
-        "redis-server",
-        "/run/secrets/redis.conf",
+        "sh",
+        "-c",
+        START,
         options=["--user=999:999", "--volume=/data", f"--volume={secrets}:/run/secrets:ro"],
     )
     ask = ("redis-cli", "--no-auth-warning", "--user", BACKUP_USER, "--pass")
     eventually(lambda: "PONG" in redis.run(*ask, "of-yesterday", "ping", check=False), "it answers")
 
-    def given(digest: str) -> int:
-        text = GIVE_USER.replace("exec -i redis ", f"exec -i {redis.name} ")
-        done = subprocess.run(["sh", "-c", text], input=digest, text=True, check=False)
+    def given(users: str) -> int:
+        text = SET_USERS.replace("exec -i redis ", f"exec -i {redis.name} ")
+        done = subprocess.run(["sh", "-c", text], input=users, text=True, check=False)
         return done.returncode
 
-    assert given(password_digest("of-today")) == 0
+    assert given(written("of-today", "of-all-today")) == 0
     assert "PONG" in redis.run(*ask, "of-today", "ping")
     assert "WRONGPASS" in redis.run(*ask, "of-yesterday", "ping", check=False)
     assert "NOPERM" in redis.run(*ask, "of-today", "get", "a", check=False)
-    assert given("#no digest") != 0, "a refusal is no success"
+    assert given(f"{BACKUP_USER} #no digest\n") != 0, "a refusal is no success"
     docker("restart", redis.name)
-    eventually(lambda: "PONG" in redis.run(*ask, "of-yesterday", "ping", check=False), "again")
+    eventually(lambda: "PONG" in redis.run(*ask, "of-today", "ping", check=False), "again")
+    docker("stop", redis.name)
+    assert redis.state == "exited 0", "it is who is told to end, and not a shell"
