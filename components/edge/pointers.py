@@ -37,7 +37,7 @@ chosen = sets / digest
 sets.mkdir(exist_ok=True)
 sets.chmod(0o755)
 shutil.rmtree(fresh, ignore_errors=True)
-there = {file.name: file.read_bytes() for file in chosen.iterdir()} if chosen.is_dir() else {}
+there = {file.name: file.read_bytes() for file in chosen.iterdir()} if chosen.is_dir() else None
 if there != {name: text.encode() for name, text in files.items()}:
     fresh.mkdir()
     for name, text in files.items():

@@ -84,6 +84,11 @@ def test_each_service_has_a_file_with_its_address_and_nothing_else(tmp_path: Pat
     assert live(tmp_path) == BLUE
 
 
+def test_a_server_without_such_services_has_an_empty_set(tmp_path: Path) -> None:
+    assert flip(tmp_path, {}) == 0
+    assert live(tmp_path) == {}
+
+
 def test_gates_are_in_the_set_of_the_pointers(tmp_path: Path) -> None:
     def gates() -> list[str]:
         return [(tmp_path / "live" / f"{name}.gate").read_text() for name in BLUE]
