@@ -15,7 +15,7 @@ from ops.release import recovery, waves
 from ops.release.canary import Trial
 from ops.release.change import Change
 from ops.release.observer import Observer
-from ops.release.prober import Prober
+from ops.release.probing import Probing
 from ops.release.receipt import Canary, Outcome, Receipt, Watch
 from ops.release.recorder import Recorder
 from ops.release.recovery import START_EARLIER
@@ -105,10 +105,10 @@ class Conductor:
             plan_hash=change.hash,
         )
 
-    def _prober(self, change: Change) -> Prober | None:
+    def _prober(self, change: Change) -> Probing | None:
         probes = self.site.probes(change.images) if self.options.probe else []
         try:
-            return Prober(probes) if probes else None
+            return Probing(probes) if probes else None
         except (ValueError, OSError) as error:
             raise OpsError(
                 f"The release cannot be probed: {error}; nothing was touched.",
@@ -163,7 +163,7 @@ class Conductor:
         change: Change,
         planned: Sequence[tuple[str, ...]],
         recorder: Recorder,
-        prober: Prober | None,
+        prober: Probing | None,
     ) -> tuple[Outcome, str]:
         # Any error, foreseen or not, takes the way back; a receipt left `running` would not say so.
         try:

@@ -18,8 +18,8 @@ from ops.release.probes.target import Target, tls
 from ops.release.probes.websocket import WebSocket
 from ops.release.stats import Stats
 
-# After the longest that a request may take: for closing, and for a machine under load.
-_SLACK_SECONDS = 10.0
+PATIENCE_SECONDS = 10.0
+"""After the longest that a request may take: for closing, and for a machine under load."""
 
 
 class Prober:
@@ -70,7 +70,7 @@ class Prober:
         # The loop is closed already when the prober broke.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(self._pace.connect_seconds + self._pace.answer_seconds + _SLACK_SECONDS)
+        self._thread.join(self._pace.connect_seconds + self._pace.answer_seconds + PATIENCE_SECONDS)
         if self._thread.is_alive():
             self._stats.end("did not stop in time")
 
