@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.release import recovery
+from ops.release.probes.target import Target
 from tests.ops.release.authority import Authority
 from tests.ops.release.site import Loop, Site, looping
 
@@ -46,6 +47,17 @@ def site(authority: Authority, loop: Loop, listener: socket.socket) -> Generator
 def certificates(authority: Authority) -> Path:
     """The file of authorities that trusts the servers."""
     return authority.file
+
+
+@pytest.fixture
+def target(listener: socket.socket, certificates: Path) -> Target:
+    """The server, as a public host."""
+    return Target(
+        host="one.example.test",
+        address="127.0.0.1",
+        port=listener.getsockname()[1],
+        verify=certificates,
+    )
 
 
 @pytest.fixture

@@ -27,17 +27,6 @@ ONLY_NEW = replace(ONLY_KEEP_ALIVE, keep_alive_per_second=0, new_connections_per
 ONLY_UPLOAD = replace(ONLY_KEEP_ALIVE, keep_alive_per_second=0, upload_seconds=0.4)
 
 
-@pytest.fixture
-def target(listener: socket.socket, certificates: Path) -> Target:
-    """The server, as a public host."""
-    return Target(
-        host="one.example.test",
-        address="127.0.0.1",
-        port=listener.getsockname()[1],
-        verify=certificates,
-    )
-
-
 def test_every_request_is_counted_once_and_one_connection_is_reused(
     site: Site, target: Target
 ) -> None:

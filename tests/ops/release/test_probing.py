@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,17 +17,6 @@ from tests.ops.release.site import Site
 PACE = Pace(
     keep_alive_per_second=50, new_connections_per_second=0, upload_seconds=0, answer_seconds=5
 )
-
-
-@pytest.fixture
-def target(listener: socket.socket, certificates: Path) -> Target:
-    """The server, as a public host."""
-    return Target(
-        host="one.example.test",
-        address="127.0.0.1",
-        port=listener.getsockname()[1],
-        verify=certificates,
-    )
 
 
 def seen(site: Site, answers: int) -> None:
