@@ -20,6 +20,7 @@ from images.backup.agent.alone import alone
 from images.backup.agent.journal import Attempt, Journal
 from images.backup.agent.postgres import Postgres
 from images.backup.agent.process import AgentError, Programs
+from localcloud.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 END_SECONDS = 20
@@ -121,6 +122,44 @@ def test_a_program_that_works_ends_with_the_agent(
     assert not list(work.glob("dumps/*/*")), "no dump is left"
     with alone(str(work), "verify"):
         pass
+
+
+# The main thread reads what nobody writes; another one takes the signal, which does not wake it.
+_READS = """
+import os, signal, sys, threading
+from agent.process import end_when_asked
+
+def take():
+    sys.stdin.readline()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+end_when_asked()
+threading.Thread(target=take, daemon=True).start()
+try:
+    nothing, open_end = os.pipe()
+    print("reading", flush=True)
+    os.read(nothing, 1)
+finally:
+    print("tidy", flush=True)
+"""
+
+
+def test_a_signal_that_finds_the_agent_about_to_wait_ends_it_too() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _READS],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "images/backup")},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as agent:  # fmt: skip
+        try:
+            assert agent.stdout
+            assert agent.stdout.readline() == "reading\n"
+            # The other threads wait in calls of their own: so does this one, once it sleeps.
+            main = Path(f"/proc/{agent.pid}/task/{agent.pid}/stat")
+            assert wait_until(lambda: main.read_text().rpartition(") ")[2][0] == "S", END_SECONDS)
+            said, _ = agent.communicate("now\n", END_SECONDS)
+            assert (said, agent.returncode) == ("tidy\n", 0)
+        finally:
+            agent.kill()
 
 
 def test_a_psql_that_ends_early_is_this_databases_failure_alone(

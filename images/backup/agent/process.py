@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import IO
 _LAST_LINES = 8
 # A base backup of what fits on the volumes that we have, through a slow line.
 _PIPE_SECONDS = 6 * 3600.0
+_REPEAT_SECONDS = 0.2
 
 
 class AgentError(Exception):
@@ -31,12 +33,32 @@ def in_words(error: Exception) -> str:
 
 
 def end_when_asked() -> None:
-    """Let SIGTERM end this process wherever it works: programs end, folders go, on the way out."""
-    signal.signal(signal.SIGTERM, _end)
+    """Let SIGTERM end this process wherever it works: programs end, folders go, on the way out.
 
+    The main thread has to call it.
+    """
+    ending = threading.Event()
 
-def _end(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(0)
+    def end(_number: int, _frame: FrameType | None) -> None:
+        if not ending.is_set():
+            ending.set()
+            raise SystemExit(0)
+
+    # Python runs a handler between two of its own steps: a signal that comes just before the main
+    # thread begins to read what nobody writes would wait as long as that. So it is sent again.
+    here = threading.main_thread().ident or 0
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+
+    def repeat() -> None:
+        while signal.SIGTERM not in os.read(read, 64):
+            pass
+        while not ending.wait(_REPEAT_SECONDS):
+            signal.pthread_kill(here, signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    threading.Thread(target=repeat, daemon=True).start()
 
 
 @dataclass(frozen=True)
