@@ -12,7 +12,8 @@ import pytest
 from components.edge.gate import CANARY_LABEL, MAINTENANCE_LABEL, Gate
 from components.edge.metrics import SERVICE_LABEL
 from components.edge.routes import Upstream
-from tests.components.edge.caddy import RunningEdge
+from localcloud.processes import wait_until
+from tests.components.edge.caddy import DEADLINE, RunningEdge
 from tests.components.edge.load import Load, fresh, kept
 from tests.components.edge.services import both
 from tests.components.edge.upstream import Service
@@ -231,11 +232,11 @@ def test_a_websocket_stays_open_over_canaries_and_maintenance(
 
 
 def test_an_upload_that_is_under_way_ends_as_it_began(
-    edge: RunningEdge, gates: Gates, green: Service
+    edge: RunningEdge, gates: Gates, blue: Service, green: Service
 ) -> None:
     with edge.tls("one.test") as upload:
         upload.sendall(b"POST /up HTTP/1.1\r\nHost: one.test\r\nContent-Length: 6\r\n\r\none")
-        edge.client("one.test").get("/")
+        assert wait_until(lambda: "POST /up" in blue.asked, DEADLINE), "it is not under way"
         for gate in (share(99, green), Gate(maintenance="Later.")):
             gates(one=gate)
         upload.sendall(b"two")

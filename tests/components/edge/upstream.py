@@ -52,9 +52,10 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            body = self._body()
             asked = f"{self.command} {self.path}"
+            # Before the body is there: an upload may be under way for as long as a test likes.
             service.asked.append(asked)
+            body = self._body()
             if self.headers.get("Upgrade") == "websocket":
                 self._echo()
             elif self.path == "/drop" and service.asked.count(asked) == 1:
