@@ -63,4 +63,4 @@ def copied() -> Generator[Platform]:
         try:
             yield platform
         finally:
-            Platform().manacore("up")
+            Platform().manacore("up", "--flip")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import Annotated
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from typing import Annotated, Any
 
 import typer
 
+from catalog import InvalidInputError
 from localcloud import engine, stack_config
 from localcloud.cloud import LocalCloud
 from localcloud.docker_daemon import DaemonError
@@ -16,7 +18,7 @@ from localcloud.steps import Steps
 from ops import console, converge, drift, lock, server_lock, status
 from ops.failures import OpsError, told
 from ops.options import AsJson, Local, Parallel, Stack
-from ops.release import recovery
+from ops.release import recovery, stale
 from ops.session import PARALLEL, Session, outputs
 from ops.state.keeping import keep_or_warn
 from ops.target import Target
@@ -29,6 +31,13 @@ Refresh = Annotated[
     ),
 ]
 
+Flip = Annotated[
+    bool,
+    typer.Option(
+        "--flip", help="Let the ledger's versions answer also where others are live by now."
+    ),
+]
+
 
 def up(
     stack: Stack = "staging",
@@ -36,6 +45,7 @@ def up(
     local: Local = False,
     parallel: Parallel = PARALLEL,
     refresh: Refresh = None,
+    flip: Flip = False,
 ) -> None:
     """Bring the stack up; with --local, the local cloud first."""
     steps = Steps.taken_over()
@@ -48,9 +58,12 @@ def up(
             kept.enter_context(lock.held(Home.from_environment().locks, stack, _WHAT))
             with steps.step("recovery"):
                 opened = session.stack()
-                kept.enter_context(server_lock.held(outputs(opened), stack, _WHAT))
+                live = outputs(opened)
+                kept.enter_context(server_lock.held(live, stack, _WHAT))
                 converge.recover(opened, target)
                 recovery.mend(stack)
+                if not flip:
+                    _refuse_to_flip(stack, live)
             if refresh is None:
                 with steps.step("drift"):
                     session.run("drift", lambda _out, _event: drift.check(opened))
@@ -67,6 +80,13 @@ def up(
         status.show(found)
     if not status.all_healthy(found):
         raise typer.Exit(1)
+
+
+def _refuse_to_flip(stack: str, live: Mapping[str, Any]) -> None:
+    # What is wrong with a ledger, the program says, with all else that is.
+    with suppress(InvalidInputError):
+        unsettled = recovery.unsettled(recovery.RECEIPTS, stack)
+        stale.refuse(recovery.read(stack), live, stack, unsettled)
 
 
 def bring_up(cloud: LocalCloud, stack: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -22,6 +22,21 @@ PATIENCE_SECONDS = 10.0
 """After the longest that a request may take: for closing, and for a machine under load."""
 
 
+def checked(targets: Sequence[Target], pace: Pace) -> Pace:
+    """The pace within which these targets can be probed.
+
+    Raises `ValueError` for a host named twice or for more probes than connections, and `OSError`
+    for a file of authorities that cannot be read.
+    """
+    twice = [host for host, n in Counter(t.host for t in targets).items() if n > 1]
+    if twice:
+        raise ValueError(f"named twice: {', '.join(twice)}")
+    for target in targets:
+        tls(target.verify)
+    websockets = sum(target.websocket for target in targets)
+    return pace.bounded(plain=len(targets) - websockets, websockets=websockets)
+
+
 class Prober:
     """Probes in a thread of their own, from the start of a `with` block to its end.
 
@@ -34,21 +49,9 @@ class Prober:
     """
 
     def __init__(self, targets: Iterable[Target], pace: Pace | None = None) -> None:
-        """Check the targets; nothing is sent yet.
-
-        Raises `ValueError` for a host named twice or for more probes than connections, and
-        `OSError` for a file of authorities that cannot be read.
-        """
+        """Nothing is sent yet. Raises as `checked`."""
         self._targets = tuple(targets)
-        twice = [host for host, n in Counter(t.host for t in self._targets).items() if n > 1]
-        if twice:
-            raise ValueError(f"named twice: {', '.join(twice)}")
-        for target in self._targets:
-            tls(target.verify)
-        websockets = sum(target.websocket for target in self._targets)
-        self._pace = (pace or Pace()).bounded(
-            plain=len(self._targets) - websockets, websockets=websockets
-        )
+        self._pace = checked(self._targets, pace or Pace())
         self._stats = Stats(target.host for target in self._targets)
         self._stop = asyncio.Event()
         # A daemon: whatever happens to it, it does not keep the command from ending.

@@ -19,7 +19,7 @@ from typing import Self
 from pydantic import TypeAdapter, ValidationError
 
 from ops.release.probe_report import ProbeReport
-from ops.release.prober import PATIENCE_SECONDS, Prober
+from ops.release.prober import PATIENCE_SECONDS, Prober, checked
 from ops.release.probes.pace import Pace
 from ops.release.probes.target import Target
 from ops.release.stats import Stats
@@ -49,7 +49,7 @@ class Probing:
     def __init__(self, targets: Sequence[Target], pace: Pace | None = None) -> None:
         """Check the targets; nothing is sent yet. Raises as `Prober`."""
         self._task = Task(targets=targets, pace=pace or Pace())
-        Prober(self._task.targets, self._task.pace)
+        checked(self._task.targets, self._task.pace)
         self._stats = Stats(target.host for target in targets)
         self._seen: ProbeReport | None = None
 

@@ -13,7 +13,8 @@ def refuse(ledger: Ledger, outputs: Mapping[str, Any], stack: str, known: Collec
     """Raise `OpsError` when other versions are live, by the stack's outputs, than the ledger says.
 
     The slot that such a ledger calls idle is the one that answers: a release would put its new
-    version into it. `known` are services of which a receipt tells why.
+    version into it, and an update would let an older version answer, watched by nobody. `known`
+    are services of which a receipt tells why.
     """
     differing = [
         line
@@ -26,7 +27,7 @@ def refuse(ledger: Ledger, outputs: Mapping[str, Any], stack: str, known: Collec
             [
                 *differing,
                 "Get the newest one: git pull, or the summary of the run that could not push it.",
-                f"Or make the ledger's versions live: ./manacore up --stack {stack}",
+                f"Or make the ledger's versions live: ./manacore up --flip --stack {stack}",
             ],
         )
 

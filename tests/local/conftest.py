@@ -18,4 +18,4 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Generator[Platform]:
     there.up()
     yield there
     # What comes after finds the committed ledger's versions live.
-    Platform().up()
+    Platform().up("--flip")

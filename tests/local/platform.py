@@ -60,9 +60,9 @@ class Platform:
         assert "Traceback" not in done.stderr
         return done.stderr
 
-    def up(self) -> None:
+    def up(self, *arguments: str) -> None:
         """Bring it up, with every service healthy."""
-        up = self.manacore("up")
+        up = self.manacore("up", *arguments)
         assert (up["healthy"], up["total"]) == (39, 39), up
 
     def preview(self, *arguments: str) -> dict[str, int]:

@@ -103,6 +103,23 @@ def test_an_image_that_does_not_exist_is_refused_before_anything_is_touched(
     assert live(platform, WEB) == ("blue", OLD)
 
 
+def test_an_up_with_an_older_ledger_is_refused_and_the_new_version_goes_on_answering(
+    platform: Platform,
+) -> None:
+    tag = "main-5555555"
+    push(platform, f"{WEB}={tag}")
+    receipt(platform, "release", f"{WEB}={tag}", "--watch", "0")
+    # As on a machine where nobody pulled.
+    told = Platform().refused("up")
+
+    assert f"{WEB}: " in told
+    assert "./manacore up --flip" in told
+    assert answers(platform, WEB) == tag
+    assert platform.preview() == {}
+    receipt(platform, "rollback", WEB)
+    assert answers(platform, WEB) == OLD
+
+
 @pytest.mark.full
 def test_killed_in_any_step_the_old_version_answers_and_the_next_command_converges(
     platform: Platform,

@@ -234,6 +234,7 @@ def test_a_ledger_that_is_older_than_what_is_live_touches_nothing(
     told = " ".join(capsys.readouterr().err.split())
     assert f"{WEB}: {image('two', WEB)} (green) is live, the ledger has" in told
     assert f"{BACKEND}: {image('two', BACKEND)} (blue) is live" in told
+    assert "./manacore up --flip --stack staging" in told
     assert tree.events == []
 
 
