@@ -88,6 +88,11 @@ def backup(verb: str) -> list[Answer]:
     return cast("list[Answer]", STAGING.manacore("backup", verb))
 
 
+def emptied(source: str) -> None:
+    """Say that it was on purpose: else the backups of the tests that follow are suspect."""
+    STAGING.manacore("backup", "run", "--accept", source)
+
+
 def asked_until(ended: Callable[[], bool]) -> list[int]:
     """What services with other databases answer, again and again until `ended` says so."""
     outputs = STAGING.outputs()
@@ -153,8 +158,7 @@ def test_lost_sessions_come_back_by_a_user_that_could_not_read_them(remote: Remo
     assert remote(f"{client} GET {mark}'").strip() == "kept"
     assert 0 < int(remote(f"{client} TTL {mark}'")) <= 3600
     remote(f"{client} DEL {mark}'")
-    # Empty where there was a key: else the next test's backup is suspect.
-    STAGING.manacore("backup", "run", "--accept", "redis")
+    emptied("redis")
 
 
 def test_a_folder_comes_back_while_services_without_it_run(remote: Remote) -> None:
@@ -176,6 +180,7 @@ def test_a_folder_comes_back_while_services_without_it_run(remote: Remote) -> No
     assert STAGING.manacore("up")["healthy"] == 39
     assert STAGING.preview() == {}
     remote(f"sudo rm -r {folder}/transcripts/talk {done['kept']}")
+    emptied("folder/wisekeep")
 
 
 def test_what_there_is_no_backup_of_is_refused(remote: Remote) -> None:
@@ -208,11 +213,11 @@ def test_a_backup_that_was_killed_is_no_obstacle_to_the_next(remote: Remote) -> 
     dump = f"{WORK}/dumps/postgres/manadeck"
     with ThreadPoolExecutor(1) as pool:
         killed = pool.submit(STAGING.attempt, "backup", "run")
-        # The third of six is on its way: its folder is there only meanwhile.
-        remote(
-            f"timeout 50 sh -c 'until sudo test -d {dump}; do sleep 0.02; done'"
-            " && docker kill backup && docker start backup"
-        )
+        # The third of six is on its way: its folder is there only meanwhile. No command on a server
+        # takes longer than a minute.
+        look = f"timeout 50 sh -c 'until sudo test -d {dump}; do sleep 0.02; done'"
+        kill = "docker kill backup && docker start backup"
+        assert wait_until(lambda: remote(f"if {look}; then {kill}; fi") != "", timeout=300)
         assert killed.result().returncode == 1
         assert "Traceback" not in killed.result().stderr
     left = remote(f"sudo find {WORK}").split()
