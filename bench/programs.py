@@ -54,6 +54,18 @@ def install_redis(root: Path) -> Path:
     return root / "redis"
 
 
+def install_sshd(root: Path) -> Path:
+    """Put OpenSSH's server there, with the library that no other program needs; returns its folder.
+
+    Unpacked only: installed, it would serve this machine itself.
+    """
+    sources = Sources(Home.from_environment().images / "sources")
+    found = sources.debian(STABLE, ["openssh-server"])
+    for name in ("openssh-server", "libwrap0"):
+        extract(found[name], root / "sshd")
+    return root / "sshd"
+
+
 def extract(package: Path, into: Path) -> None:
     """Unpack one of Debian's packages."""
     subprocess.run(["dpkg-deb", "--extract", str(package), str(into)], check=True)

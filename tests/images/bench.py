@@ -14,6 +14,7 @@ from typing import Any
 from bench.programs import install_redis
 from bench.servers import Servers
 from components.data.redis import ADMIN, BACKUP_USER, configuration, users_of
+from tests.images.box import Box
 from tests.support.ports import free_port
 
 ALL = frozenset({"postgres", "redis", "folder"})
@@ -74,13 +75,17 @@ kill $! && wait
 
 @dataclass
 class Bench(Servers):
-    """The servers, and Redis; `clock` is added to the agent's time, `kinds` are backed up."""
+    """The servers, and Redis; `clock` is added to the agent's time, `kinds` are backed up.
+
+    With a `box`, the second copy is there.
+    """
 
     s3_port: int = field(default_factory=free_port)
     clock: timedelta = timedelta()
     skew: int = 300
     kinds: frozenset[str] = ALL
     redis_port: int = field(default_factory=free_port)
+    box: Box | None = None
 
     def start(self) -> None:
         """Bring programs, server and bucket up."""
@@ -195,9 +200,11 @@ class Bench(Servers):
             "redis_password_file": f"{self.root}/secrets/redis",
             "redis_repository": f"{self.address}/redis",
             "skew_seconds": self.skew,
+            **(self.box.settings(self.root / "secrets") if self.box else {}),
             **self.more,
         }
 
     def secret_files(self) -> dict[str, str]:
         """The files that the settings name, and what is in them."""
-        return {**super().secret_files(), "redis": REDIS_PASSWORD}
+        more = self.box.secret_files() if self.box else {}
+        return {**super().secret_files(), "redis": REDIS_PASSWORD, **more}

@@ -16,13 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from images.backup.agent import journal, serve, tasks
+from images.backup.agent import copy_proof, journal, second_copy, serve, tasks
 from images.backup.agent.alone import BusyError, alone
 from images.backup.agent.backup import Result, sweep
 from images.backup.agent.journal import Attempt, Journal
 from images.backup.agent.process import AgentError
 from images.backup.agent.proof import Proof
 from images.backup.agent.schedule import RETRY, Slot
+from images.backup.agent.second_copy import Copied
 from images.backup.agent.serve import Job, Scheduler
 from images.backup.agent.settings import Settings
 
@@ -105,10 +106,12 @@ class World:
     done: list[str] = field(default_factory=list[str])
     said: list[str] = field(default_factory=list[str])
     failing: bool = False
+    copy_to: str = ""
 
     @property
     def settings(self) -> Settings:
         return Settings(
+            copy_to=self.copy_to,
             repository="s3:http://127.0.0.1:9/b", password_file="", credentials_file="",
             passfile="", host="", port=0, user="", databases=["chat", "uload"],
             work=str(self.work),
@@ -347,6 +350,80 @@ def test_a_proof_that_does_not_hold_is_in_the_metrics_and_proves_nothing(
     assert second["manacore_verify_done"] == 1, "it need not be done again by the hour"
 
 
+COPY = "sftp://u1@127.0.0.1:23/copy"
+COPIED = "manacore_copy_last_success_timestamp_seconds"
+
+
+def test_a_copy_comes_after_the_backup_and_before_the_proof_where_one_is_wanted(
+    world: World,
+) -> None:
+    assert [job.verb for job in serve.jobs(world.settings)] == ["run", "verify"]
+    world.copy_to = COPY
+    jobs = serve.jobs(world.settings)
+    assert [job.verb for job in jobs] == ["run", "copy", "verify"]
+    assert jobs[1].slot == Slot.read("03:00")
+
+
+def test_a_copy_that_failed_keeps_the_time_of_the_last_good_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = [Copied(copy="copy"), Copied(copy="copy/redis")]
+
+    def copy(_: object) -> list[Copied]:
+        return results
+
+    monkeypatch.setattr(second_copy, "copy", copy)
+    world.copy_to = COPY
+    assert figures(world)["manacore_copy_wanted"] == 1
+    assert COPIED not in figures(world)
+    (act,) = (job.act for job in serve.jobs(world.settings) if job.verb == "copy")
+    assert act(START) == []
+    first = figures(world)
+    assert (first["manacore_copy_ok"], first[COPIED]) == (
+        1,
+        pytest.approx(START.timestamp(), abs=60),
+    )
+
+    results[1] = Copied(copy="copy/redis", problem="the bucket lacks 3 backups")
+    assert act(START + timedelta(days=1)) == ["copy/redis: the bucket lacks 3 backups"]
+    second = figures(world)
+    assert (second["manacore_copy_ok"], second[COPIED]) == (0, first[COPIED])
+    read = Journal.read(str(world.work), START)
+    assert read.copy
+    assert not read.copy.done, "it is tried again"
+
+
+def test_a_copy_whose_server_is_away_is_written_down_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy(_: object) -> list[Copied]:
+        raise AgentError("the copy's server cannot be reached")
+
+    monkeypatch.setattr(second_copy, "copy", copy)
+    world.copy_to = COPY
+    with pytest.raises(AgentError):
+        tasks.copy(world.settings, START)
+    assert figures(world)["manacore_copy_ok"] == 0
+
+
+def test_the_proof_of_the_copy_is_in_the_metrics(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verify(*_: object) -> list[Proof]:
+        return [Proof(source="copy"), Proof(source="copy/redis", problems=["check failed"])]
+
+    monkeypatch.setattr(tasks, "verify", verify)
+    world.copy_to = COPY
+    tasks.prove(world.settings, START)
+    assert figures(world)['manacore_verify_ok{source="copy"}'] == 1
+    assert 'manacore_verify_ok{source="copy/redis"}' not in figures(world), "there is no Redis"
+
+
+def test_after_ten_weeks_every_part_of_the_copy_was_read() -> None:
+    read = {copy_proof.subset(START + timedelta(weeks=week), 10) for week in range(10)}
+    assert read == {f"{part}/10" for part in range(1, 11)}
+
+
 def test_an_unexpected_failure_is_written_down_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -385,6 +462,8 @@ def test_the_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
             "new": journal.Backup(),
         },
         proofs={"chat": journal.Proof(held=True, age_hours=1.5)},
+        copy=attempt(START),
+        copied_at=START,
     )
     wrote.write(str(tmp_path))
     assert Journal.read(str(tmp_path), at("2030-01-01")) == wrote
@@ -413,7 +492,7 @@ def test_it_answers_over_http(world: World) -> None:
         http.server_close()
 
 
-@pytest.mark.parametrize("key", ["run_at", "verify_at"])
+@pytest.mark.parametrize("key", ["run_at", "verify_at", "copy_at"])
 def test_settings_with_a_wrong_time_are_refused_before_anything_runs(
     tmp_path: Path, key: str
 ) -> None:

@@ -1,7 +1,7 @@
-"""`python3 -m agent run|verify|list|restore|keep`: answers in JSON; 1 when something is not well.
+"""`python3 -m agent run|verify|copy|list|restore|keep`: answers in JSON; 1 when not all is well.
 
-`serve` does the first two by a schedule, and archives meanwhile, until it is ended. `export` writes
-a dump, and what it has to say to standard error.
+`serve` does the first three by a schedule, and archives meanwhile, until it is ended. `export`
+writes a dump, and what it has to say to standard error.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .archiver import archive
 from .backup import repositories
 from .kept import keep
 from .process import AgentError, end_when_asked
+from .second_copy import Copied
 from .serve import serve
 from .settings import Settings
 from .sources import sources
@@ -68,11 +69,20 @@ def _answer(told: argparse.Namespace, settings: Settings, now: datetime) -> tupl
         case "verify":
             proofs = tasks.prove(settings, now, patience=settings.wait_seconds)
             return [asdict(one) for one in proofs], not any(one.problems for one in proofs)
+        case "copy":
+            copies = _copied(told, settings, now)
+            return [asdict(one) for one in copies], not any(one.problem for one in copies)
         case "base":
             taken = tasks.base(settings, now, patience=settings.wait_seconds)
             return {"base": taken.name, "ended": taken.ended.isoformat()}, True
         case _:
             return _told(told, settings, now), True
+
+
+def _copied(told: argparse.Namespace, settings: Settings, now: datetime) -> list[Copied]:
+    if told.back:
+        return tasks.copy_back(settings, patience=settings.wait_seconds)
+    return tasks.copy(settings, now, patience=settings.wait_seconds)
 
 
 def _told(told: argparse.Namespace, settings: Settings, now: datetime) -> Any:  # noqa: ANN401 - JSON
@@ -132,6 +142,8 @@ def _parser() -> argparse.ArgumentParser:
     run = verbs.add_parser("run", help="back everything up")
     run.add_argument("--accept", action="append", default=[], help="it shrank on purpose")
     verbs.add_parser("verify", help="restore the latest backups and compare them")
+    copy = verbs.add_parser("copy", help="copy what is new in the bucket to the second copy")
+    copy.add_argument("--back", action="store_true", help="what the bucket lacks, back into it")
     verbs.add_parser("list", help="the snapshots")
     verbs.add_parser("serve", help="back up and verify by the schedule, and answer over HTTP")
     verbs.add_parser("archive", help="archive the server's log, without end")

@@ -7,14 +7,16 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
 from .manifest import Manifest
 from .process import FAILURES, AgentError, Programs, in_words
-from .repository import Repository, Snapshot, expired, left_alone
+from .repository import Repository
+from .retention import lapsed
 from .settings import Settings
+from .snapshot import Snapshot
 from .source import Source, Streamed
 from .sources import sources
 from .suspicion import shrunk
@@ -108,9 +110,9 @@ class _Store:
 
     def retain(self, made: Snapshot) -> None:
         """Let go what is too old beside the one that was made now."""
-        days = self.source.terms.keep_days
-        old = left_alone(self.found, self.source.name, made.time - timedelta(days=days))
-        self.repository.forget([*expired([*self.before, made], days), *old])
+        source = self.source
+        old = lapsed([*self.found, made], source.name, source.terms.keep_days)
+        self.repository.forget(old)
 
 
 def _one(settings: Settings, store: _Store, accepted: bool) -> Result:

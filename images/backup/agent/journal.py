@@ -48,7 +48,8 @@ class Proof:
 class Journal:
     """`since` is when the agent ran for the first time, `proven` when all proofs held last.
 
-    `based_at` is when the last base backup of the archive ended.
+    `based_at` is when the last base backup of the archive ended, `copied_at` when the second copy
+    had all that it was to have.
     """
 
     since: datetime
@@ -57,6 +58,8 @@ class Journal:
     proven: datetime | None = None
     base: Attempt | None = None
     based_at: datetime | None = None
+    copy: Attempt | None = None
+    copied_at: datetime | None = None
     backups: Mapping[str, Backup] = field(default_factory=dict[str, Backup])
     proofs: Mapping[str, Proof] = field(default_factory=dict[str, Proof])
 
@@ -83,6 +86,8 @@ class Journal:
                 proven=_moment(found["proven"]),
                 base=_attempt(found.get("base")),
                 based_at=_moment(found.get("based_at")),
+                copy=_attempt(found.get("copy")),
+                copied_at=_moment(found.get("copied_at")),
                 backups={
                     name: replace(Backup(**one), good=_moment(one["good"]))
                     for name, one in found["backups"].items()
@@ -118,6 +123,12 @@ class Journal:
         """With a base backup; one that failed keeps the time of the last that did not."""
         return replace(
             self, base=attempt, based_at=attempt.ended if attempt.done else self.based_at
+        )
+
+    def copied(self, attempt: Attempt) -> Journal:
+        """With a copy; one that failed keeps the time of the last that did not."""
+        return replace(
+            self, copy=attempt, copied_at=attempt.ended if attempt.done else self.copied_at
         )
 
     def _good(self, source: str) -> datetime | None:

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from .process import AgentError
-from .repository import Repository, expired
+from .repository import Repository
+from .retention import expired
 from .settings import Settings
 
 NAME = "stack.json"

@@ -72,6 +72,24 @@ def archive(journal: Journal, archived: Archived | None) -> str:
     )  # fmt: skip
 
 
+def copy(journal: Journal) -> str:
+    """How the second copy is, where one is wanted."""
+    last, copied = journal.copy, journal.copied_at
+    return "".join(
+        [
+            _one("copy_wanted", "1: the backups have a second copy.", 1.0),
+            _one("copy_ok", "1: the last copy has all that it was to have.",
+                 last and float(last.done)),
+            _one("copy_last_run_timestamp_seconds", "When the last copy ended.",
+                 last and last.ended.timestamp()),
+            _one("copy_last_success_timestamp_seconds", "When the last good copy ended.",
+                 copied and copied.timestamp()),
+            _one("copy_duration_seconds", "How long the last copy took.",
+                 last and (last.ended - last.started).total_seconds()),
+        ]
+    )  # fmt: skip
+
+
 def _one(name: str, meaning: str, value: float | None) -> str:
     return "" if value is None else _head(name, meaning) + f"manacore_{name} {value!r}\n"
 

@@ -1,4 +1,4 @@
-"""The restic repository in the bucket: what is in it, and what may leave it."""
+"""A restic repository, in the bucket or as its copy: what is in it, and what leaves it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -16,48 +15,12 @@ from urllib.parse import urlsplit
 from .manifest import DUMP, MANIFEST, Manifest
 from .process import AgentError, Programs
 from .settings import Settings
+from .sftp import restic_options
+from .snapshot import DUMP_TAG, OF_TAG, SOURCE_TAG, SUSPECT, Snapshot
 
-SUSPECT = "suspect"
-_KEPT_WHATEVER_AGE = 7
 _NO_REPOSITORY = "failed (10)"
-_TAG = "source:"
-# A dump that was stored as it came, and the tag by which its record names it.
-_DUMP = "dump:"
-_OF = "of:"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """A backup of one source: dump and manifest, or the manifest, as the record `of` a dump."""
-
-    id: str
-    time: datetime
-    tags: tuple[str, ...]
-    path: str = ""
-
-    @property
-    def suspect(self) -> bool:
-        """Whether it had much less than the one before it."""
-        return SUSPECT in self.tags
-
-    @property
-    def source(self) -> str:
-        """The name of the source that it is of."""
-        return self._tagged(_TAG)
-
-    @property
-    def dump_of(self) -> str:
-        """The name of the source whose mere dump it is; it counts once there is a record of it."""
-        return self._tagged(_DUMP)
-
-    @property
-    def dump(self) -> str:
-        """The id of the dump that it is the record of; empty when it has it itself."""
-        return self._tagged(_OF)
-
-    def _tagged(self, kind: str) -> str:
-        tagged = (tag.removeprefix(kind) for tag in self.tags if tag.startswith(kind))
-        return next(tagged, "")
+# A first copy of tens of gigabytes: what is there by then stays there.
+_COPY_SECONDS = 6 * 3600.0
 
 
 class Repository:
@@ -66,6 +29,8 @@ class Repository:
     def __init__(self, settings: Settings, address: str) -> None:
         """Point restic at a repository, with the credentials of the settings."""
         self._address = address
+        self._password_file = settings.password_file
+        self._options = restic_options(settings) if address.startswith("sftp:") else []
         self._programs = Programs(
             {
                 "RESTIC_REPOSITORY": address,
@@ -74,15 +39,19 @@ class Repository:
             }
         )
 
-    def ensure(self) -> None:
-        """Make the repository when there is none; raises `AgentError`."""
+    def ensure(self, like: Repository | None = None) -> None:
+        """Make the repository when there is none; raises `AgentError`.
+
+        It cuts data as the one does that it is `like`: what both are given is the same to them.
+        """
         try:
             # restic asks a bucket that is missing again and again, for a quarter of an hour.
             self._restic("cat", "config", seconds=60)
         except AgentError as error:
             if _NO_REPOSITORY not in str(error):
                 raise
-            self._restic("init")
+            more = ["--copy-chunker-params"] if like else []
+            self._restic("init", *more, source=like)
         # Locks of runs that were killed; those that live are kept.
         self._restic("unlock")
 
@@ -106,7 +75,7 @@ class Repository:
 
         Those of one source, or all that are in the repository.
         """
-        tag = [f"--tag={_TAG}{source}"] if source else []
+        tag = [f"--tag={SOURCE_TAG}{source}"] if source else []
         try:
             answer = self._restic("snapshots", "--json", *tag)
         except AgentError as error:
@@ -120,6 +89,7 @@ class Repository:
                 time=_time(str(one["time"])),
                 tags=tuple(one.get("tags") or ()),
                 path=str(one["paths"][0]),
+                original=str(one.get("original") or ""),
             )
             for one in told
         ]
@@ -130,9 +100,9 @@ class Repository:
     ) -> Snapshot:
         """Store a folder, with `dump` as the record of that one. Raises `AgentError`."""
         tags = [
-            f"{_TAG}{source}",
+            f"{SOURCE_TAG}{source}",
             *([SUSPECT] if suspect else []),
-            *([f"{_OF}{dump}"] if dump else []),
+            *([f"{OF_TAG}{dump}"] if dump else []),
         ]
         told = self._stored([str(folder)], tags, now)
         return Snapshot(id=str(told["snapshot_id"]), time=now, tags=tuple(tags), path=str(folder))
@@ -145,7 +115,7 @@ class Repository:
         Nothing is stored when the program fails. Raises `AgentError`.
         """
         what = ["--stdin-from-command", f"--stdin-filename={DUMP}"]
-        told = self._stored(what, [f"{_DUMP}{source}"], now, command=command, programs=programs)
+        told = self._stored(what, [f"{DUMP_TAG}{source}"], now, command=command, programs=programs)
         return str(told["snapshot_id"]), int(told["total_bytes_processed"])
 
     def store_text(self, name: str, text: str, tags: Sequence[str], now: datetime) -> str:
@@ -172,13 +142,50 @@ class Repository:
 
     def fetch_dump(self, snapshot: Snapshot, folder: Path) -> None:
         """Bring a dump that was stored as it came; raises `AgentError`."""
-        self._restic("restore", snapshot.dump, f"--target={folder}")
+        (dump,) = self._dumps([snapshot])
+        self._restic("restore", dump, f"--target={folder}")
 
     def forget(self, snapshots: Sequence[Snapshot]) -> None:
-        """Drop snapshots. Their data stays: pruning needs credentials that no server has."""
+        """Drop snapshots; their data stays until somebody prunes. Raises `AgentError`."""
         if snapshots:
-            dumps = [snapshot.dump for snapshot in snapshots if snapshot.dump]
-            self._restic("forget", *(snapshot.id for snapshot in snapshots), *dumps)
+            ids = [one.id for one in snapshots]
+            self._restic("forget", *ids, *self._dumps(snapshots))
+
+    def take(self, snapshots: Sequence[Snapshot], source: Repository) -> None:
+        """Copy snapshots of another repository, dumps before their records; raises `AgentError`.
+
+        The other one is read without a lock: that of hours would keep others from forgetting there,
+        and one who prunes meanwhile can only make it fail.
+        """
+        if snapshots:
+            ordered = sorted(snapshots, key=lambda one: (not one.dump_of, one.time))
+            ids = [one.id for one in ordered]
+            self._restic("copy", "--no-lock", *ids, source=source, seconds=_COPY_SECONDS)
+
+    def prune(self) -> None:
+        """Drop the data that no snapshot needs; raises `AgentError`.
+
+        Only in the copy: in the bucket that needs credentials which no server has.
+        """
+        self._restic("prune")
+
+    def check(self, subset: str) -> None:
+        """Raise `AgentError` unless all is there, and the `subset` of the data is what it was.
+
+        A subset is restic's: `3/10` is the third tenth.
+        """
+        self._restic("unlock")
+        self._restic("check", f"--read-data-subset={subset}")
+
+    def _dumps(self, snapshots: Sequence[Snapshot]) -> list[str]:
+        """The ids here of the dumps that these are the records of.
+
+        A record that was copied names its dump by the id that it had first.
+        """
+        records = [one for one in snapshots if one.dump]
+        copies = self.snapshots() if any(one.original for one in records) else []
+        here = {one.origin: one.id for one in copies}
+        return [here.get(one.dump, one.dump) for one in records]
 
     def _stored(
         self,
@@ -203,33 +210,19 @@ class Repository:
         stdin: str = "",
         seconds: float = 7200,
         programs: Programs | None = None,
+        source: Repository | None = None,
     ) -> str:
-        command = ["restic", "--no-cache", "--retry-lock=5m", *arguments]
-        more = programs or Programs()
-        mine = Programs({**more.variables, **self._programs.variables})
+        options = self._options or (source._options if source else [])
+        command = ["restic", "--no-cache", "--retry-lock=5m", *options, *arguments]
+        more = (programs or Programs()).variables
+        if source:
+            more = {
+                **more,
+                "RESTIC_FROM_REPOSITORY": source._address,
+                "RESTIC_FROM_PASSWORD_FILE": source._password_file,
+            }
+        mine = Programs({**more, **self._programs.variables})
         return mine.run(command, stdin=stdin, seconds=seconds)
-
-
-def expired(snapshots: Sequence[Snapshot], keep_days: int) -> list[Snapshot]:
-    """What retention lets go, oldest first: nothing at all while the latest is suspect.
-
-    Ages are counted from the latest snapshot, not from a clock that may be wrong, and the last
-    good ones are kept however old they are.
-    """
-    if not snapshots or snapshots[-1].suspect:
-        return []
-    limit = snapshots[-1].time - timedelta(days=keep_days)
-    good = [snapshot for snapshot in snapshots if not snapshot.suspect]
-    kept = {snapshot.id for snapshot in good[-_KEPT_WHATEVER_AGE:]}
-    return [s for s in snapshots if s.time < limit and s.id not in kept]
-
-
-def left_alone(found: Sequence[Snapshot], source: str, before: datetime) -> list[Snapshot]:
-    """Dumps of a source that no record names, as their backup was ended, and that are old."""
-    named = {one.dump for one in found}
-    return [
-        one for one in found if one.dump_of == source and one.id not in named and one.time < before
-    ]
 
 
 def _time(text: str) -> datetime:

@@ -15,9 +15,10 @@ from .database import Database, take_places
 from .manifest import DUMP, Manifest
 from .process import AgentError
 from .recovery import Recovered, recovered
-from .repository import Repository, Snapshot
+from .repository import Repository
 from .room import refuse_without
 from .settings import Settings
+from .snapshot import Snapshot
 from .source import Restorable, Source, Target
 from .sources import named, sources
 from .throwaway import Lab

@@ -20,6 +20,7 @@ from .companion import kept_running
 from .journal import Attempt, Journal
 from .process import AgentError, end_when_asked, in_words
 from .schedule import Slot
+from .second_copy import pairs
 from .settings import Settings
 from .sources import databases_server, sources
 
@@ -96,7 +97,7 @@ class Scheduler:
 
 
 def jobs(settings: Settings) -> list[Job]:
-    """The backup before the proof, which is of what is the latest then."""
+    """The backup before its copy and the proof, which are of what is the latest then."""
 
     def run(now: datetime) -> list[str]:
         results = tasks.run(settings, now)
@@ -110,6 +111,9 @@ def jobs(settings: Settings) -> list[Job]:
         tasks.base(settings, now)
         return []
 
+    def copy(now: datetime) -> list[str]:
+        return [f"{one.copy}: {one.problem}" for one in tasks.copy(settings, now) if one.problem]
+
     def last_base(journal: Journal) -> Attempt | None:
         archived = Archived.read(settings.work)
         if archived is None or (journal.base and journal.base.started >= archived.since):
@@ -119,9 +123,11 @@ def jobs(settings: Settings) -> list[Job]:
         return Attempt(started=long_ago, ended=long_ago, done=False)
 
     archiving = Job(verb="base", slot=Slot.read(settings.base_at), last=last_base, act=base)
+    copying = Job(verb="copy", slot=Slot.read(settings.copy_at), last=lambda j: j.copy, act=copy)
     return [
         *([archiving] if settings.archive_user else []),
         Job(verb="run", slot=Slot.read(settings.run_at), last=lambda j: j.run, act=run),
+        *([copying] if settings.copy_to else []),
         Job(verb="verify", slot=Slot.read(settings.verify_at), last=lambda j: j.verify, act=verify),
     ]
 
@@ -139,8 +145,10 @@ def answer(scheduler: Scheduler, path: str) -> tuple[int, str, str]:
                 journal = Journal.read(settings.work, scheduler.clock())
                 names = [source.name for source in sources(settings)]
                 names += [archive_proof.NAME] if settings.archive_user else []
+                names += [pair.name for pair in pairs(settings)] if settings.copy_to else []
                 text = metrics.render(journal, names, scheduler.due())
                 text += metrics.archive(journal, Archived.read(settings.work))
+                text += metrics.copy(journal) if settings.copy_to else ""
                 return 200, metrics.CONTENT_TYPE, text
             case _:
                 return 404, "text/plain", "/health or /metrics"

@@ -63,6 +63,16 @@ class Settings:
     no more than a minute is lost with what receiving and sending take."""
     base_at: str = "01:00"
     """When a base backup of the whole server begins each day, UTC."""
+    copy_to: str = ""
+    """restic's address of the second copy, such as `sftp://user@host:23/path`; empty: none."""
+    copy_key_file: str = ""
+    """The private key that its server lets in, in OpenSSH's form."""
+    copy_known_hosts: str = ""
+    """The file with its host key, as OpenSSH's client reads it."""
+    copy_at: str = "03:00"
+    """When it is brought up to date each day, UTC."""
+    copy_parts: int = 10
+    """Into how many parts its data is divided, of which each proof reads one."""
 
     @classmethod
     def read(cls, file: Path) -> Settings:
@@ -79,11 +89,12 @@ class Settings:
             problems.append(f"{file}: {error}")
             raise AgentError("; ".join(problems)) from error
         redis = ("redis_password_file",) if settings.redis_host else ()
-        for name in ("password_file", "credentials_file", "passfile", *redis):
+        copy = ("copy_key_file", "copy_known_hosts") if settings.copy_to else ()
+        for name in ("password_file", "credentials_file", "passfile", *redis, *copy):
             secret = Path(cast("str", getattr(settings, name)))
             if not secret.is_file():
                 problems.append(f"{file}: {name}: {secret} is missing")
-        for name in ("run_at", "verify_at", "base_at"):
+        for name in ("run_at", "verify_at", "base_at", "copy_at"):
             try:
                 Slot.read(cast("str", getattr(settings, name)))
             except AgentError as error:

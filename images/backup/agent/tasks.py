@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from . import base as bases
-from . import journal
+from . import journal, second_copy
 from .alone import alone
 from .archive import Base
 from .backup import Result, back_up
 from .journal import Attempt, Journal
 from .proof import Proof
 from .restore import export, restore, restore_all_to, restore_to
+from .second_copy import Copied
 from .settings import Settings
 from .verify import verify
 
@@ -95,6 +96,26 @@ def base(settings: Settings, now: datetime, *, patience: float = 0) -> Base:
             attempt = Attempt(started=now, ended=ended(), done=done)
             Journal.read(settings.work, now).based(attempt).write(settings.work)
         return taken
+
+
+def copy(settings: Settings, now: datetime, *, patience: float = 0) -> list[Copied]:
+    """Bring the second copy up to date; raises `AgentError`, and `BusyError` as `run` does."""
+    with alone(settings.work, "copy", patience):
+        ended = _clock(now)
+        results: list[Copied] = []
+        try:
+            results = second_copy.copy(settings)
+        finally:
+            done = bool(results) and not any(one.problem for one in results)
+            attempt = Attempt(started=now, ended=ended(), done=done)
+            Journal.read(settings.work, now).copied(attempt).write(settings.work)
+        return results
+
+
+def copy_back(settings: Settings, *, patience: float = 0) -> list[Copied]:
+    """Bring back what the bucket lacks, from the second copy; raises as `copy` does."""
+    with alone(settings.work, "copy back", patience):
+        return second_copy.bring_back(settings)
 
 
 def _clock(now: datetime) -> Callable[[], datetime]:

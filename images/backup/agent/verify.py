@@ -8,22 +8,23 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from . import archive_proof
+from . import archive_proof, copy_proof
 from .backup import check_clock, repositories, scratch
 from .database import Database
 from .manifest import DUMP, MANIFEST, Manifest, file_digest
 from .process import FAILURES, AgentError, in_words
 from .proof import Proof
-from .repository import Repository, Snapshot
+from .repository import Repository
 from .room import refuse_without
 from .settings import Settings
+from .snapshot import Snapshot
 from .source import Source
 from .sources import sources
 from .throwaway import Lab
 
 
 def verify(settings: Settings, now: datetime) -> list[Proof]:
-    """Prove the latest backup of every source, and the archive where there is one.
+    """Prove the latest backup of every source, and archive and second copy where there are any.
 
     Raises `AgentError` when none can be read.
     """
@@ -48,6 +49,8 @@ def verify(settings: Settings, now: datetime) -> list[Proof]:
         # The proofs before took their time, and the archive has gone on meanwhile.
         then = now + timedelta(seconds=time.monotonic() - begun)
         proofs.append(archive_proof.prove(settings, manifests, then))
+    if settings.copy_to:
+        proofs += copy_proof.prove(settings, now)
     return proofs
 
 
