@@ -87,7 +87,10 @@ def overlaid(committed: Mapping[str, Any], credentials: Credentials, stack: str)
     tls = dict(config.get(f"{PROJECT}:tls", {}))
     tls["issuer"] = "internal"
     config[f"{PROJECT}:tls"] = tls
-    config[f"{PROJECT}:backup"] = {**config.get(f"{PROJECT}:backup", {}), "endpoint": ENDPOINT}
+    backup = config.get(f"{PROJECT}:backup", {})
+    # There is no server for a second copy here, nor its key: secrets are the local cloud's own.
+    own = {key: value for key, value in backup.items() if not key.startswith("copy_")}
+    config[f"{PROJECT}:backup"] = {**own, "endpoint": ENDPOINT}
     config.pop(f"{PROJECT}:secrets", None)
     # Nobody signs what is made here.
     config.pop(f"{PROJECT}:image_key", None)

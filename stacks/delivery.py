@@ -11,6 +11,7 @@ from catalog import Catalog
 from components.github.environment import Environment, EnvironmentArgs, Reviewers
 from components.github.protection import BranchProtection, BranchProtectionArgs
 from components.github.security import RepositorySecurity, RepositorySecurityArgs
+from stacks import second_copy
 from stacks.policy import Policy
 from stacks.providers import Providers
 from stacks.settings import Settings
@@ -42,7 +43,7 @@ def deliver(
     given = {
         name: pulumi.Output.secret(v.get_secret_value())
         for name, v in settings.secrets.items()
-        if name not in catalog.private_secret_names
+        if name not in catalog.private_secret_names and name != second_copy.SECRET
     }
     builds = {name for service in catalog for name in service.ci_secrets}
     secrets: dict[str, pulumi.Input[str]] = {

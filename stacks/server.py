@@ -9,7 +9,7 @@ from typing import cast
 import pulumi
 
 from catalog import Catalog, Kind, Network, Service
-from components.backup.backup import Backup, BackupArgs, Schedule
+from components.backup.backup import Backup, BackupArgs, Schedule, SecondCopy
 from components.cloudflare.addresses import PROXY_NETWORKS
 from components.data.postgres import Postgres, PostgresArgs
 from components.data.redis import DEFAULT_USER, Redis, RedisArgs
@@ -29,6 +29,7 @@ from components.monitoring.dashboard import platform_dashboard
 from components.monitoring.grafana import Grafana, GrafanaArgs
 from components.monitoring.loki import Loki, LokiArgs
 from components.monitoring.prometheus import Prometheus, PrometheusArgs, Target
+from stacks import second_copy
 from stacks.environment import Resolver
 from stacks.hosts import Hosts
 from stacks.ledger import Ledger, Slot
@@ -220,9 +221,20 @@ class ServerStack:
                 authority=self.inputs.vault.authority,
                 archive_limit=self._log_keep,
                 redis_password=self.inputs.vault.password("backup-redis"),
+                second_copy=self._second_copy(),
                 depends_on=self._after("postgres", "redis"),
             ),
             self._options(),
+        )
+
+    def _second_copy(self) -> SecondCopy | None:
+        settings = self.inputs.settings
+        to, host_key = settings.backup.copy_to, settings.backup.copy_host_key
+        if not to or not host_key:
+            return None
+        key = settings.secrets[second_copy.SECRET].get_secret_value()
+        return SecondCopy(
+            to=to, host_key=host_key, key=pulumi.Output.secret(key), at=settings.backup.copy_at
         )
 
     def _apps(self) -> None:

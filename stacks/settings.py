@@ -36,6 +36,7 @@ from catalog import Catalog
 from catalog.environment import Variable
 from catalog.problem import InvalidInputError, Problem, from_validation, suggestion
 from components.hetzner.servertypes import Location, ServerType, refusal
+from stacks import second_copy
 
 PROJECT = "manacore"
 
@@ -142,6 +143,16 @@ class Backup(_Model):
         ge=2,
         le=3651,
         description="For how long one of Redis is kept; it is locked for a day less.",
+    )
+    copy_to: Annotated[str, AfterValidator(second_copy.address)] | None = Field(
+        default=None,
+        description="Server and folder of a second copy: sftp://USER@HOST/PATH; unset: none.",
+    )
+    copy_host_key: Annotated[str, AfterValidator(second_copy.host_key)] | None = Field(
+        default=None, description="Public key of that server, such as ssh-ed25519 AAAA..."
+    )
+    copy_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = Field(
+        default=None, description="When the copy begins each day, UTC, such as 03:00."
     )
 
 
@@ -336,7 +347,15 @@ def load_settings(raw: Mapping[str, object], file: str, catalog: Catalog) -> Set
         raise InvalidInputError(
             from_validation(error, file, [PROJECT, *Settings.model_fields])
         ) from error
-    problems = [*_missing_values(settings, file, catalog), *_unknown_domains(settings, catalog)]
+    problems = [
+        *_missing_values(settings, file, catalog),
+        *_unknown_domains(settings, catalog),
+        *second_copy.problems(
+            settings.backup.model_dump(include={"copy_to", "copy_host_key", "copy_at"}),
+            settings.secrets,
+            file,
+        ),
+    ]
     if problems:
         raise InvalidInputError(problems)
     return settings

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import pulumi
 
@@ -21,6 +22,9 @@ SETTINGS_FOLDER = "/etc/backup"
 _SECRETS = "/run/secrets"
 _POSTGRES = (HOST, 5432)
 _AUTHORITY = "postgres-authority.crt"
+_COPY_KEY = "copy_key"
+_COPY_KNOWN_HOSTS = "copy_known_hosts"
+_SSH_PORT = 22
 _REDIS = ("redis", 6379)
 REDIS_PREFIX = "redis/"
 FOLDERS = "/mnt/folders"
@@ -33,6 +37,20 @@ class Schedule:
     run_at: str | None = None
     verify_at: str | None = None
     base_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondCopy:
+    """Where the backups are copied to, on a server that is reached by SFTP.
+
+    `to` is restic's address (`sftp://user@host:port/path`), `host_key` the server's public key,
+    `key` the private one that it lets in, in OpenSSH's form; `at` as in `Schedule`.
+    """
+
+    to: str
+    host_key: str
+    key: pulumi.Input[str]
+    at: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +83,7 @@ class BackupArgs:
     authority: pulumi.Input[str]
     archive_limit: int
     redis_password: pulumi.Input[str]
+    second_copy: SecondCopy | None = None
     depends_on: Sequence[pulumi.Resource] = ()
 
 
@@ -88,7 +107,11 @@ class Backup(Component):
             FilesArgs(
                 host=args.host,
                 folder="backup",
-                files={"settings.json": _settings(args), _AUTHORITY: args.authority},
+                files={
+                    "settings.json": _settings(args),
+                    _AUTHORITY: args.authority,
+                    **_known_hosts(args.second_copy),
+                },
             ),
             self.child_options(),
         )
@@ -114,6 +137,7 @@ class Backup(Component):
                         "\n",
                     ),
                     "redis": args.redis_password,
+                    **_copy_key(args.second_copy),
                 },
                 uid=int(args.runtime.user.split(":")[0]),
                 secret=True,
@@ -180,9 +204,38 @@ def _settings(args: BackupArgs) -> str:
         "archive_user": ARCHIVE_ROLE,
         "archive_limit_mb": args.archive_limit,
         "base_at": args.schedule.base_at,
+        **_copy_settings(args.second_copy),
     }
     told = {key: value for key, value in settings.items() if value is not None}
     return json.dumps(told, indent=1)
+
+
+def _copy_settings(copy: SecondCopy | None) -> dict[str, str | None]:
+    if copy is None:
+        return {}
+    return {
+        "copy_to": copy.to,
+        "copy_key_file": f"{_SECRETS}/{_COPY_KEY}",
+        "copy_known_hosts": f"{SETTINGS_FOLDER}/{_COPY_KNOWN_HOSTS}",
+        "copy_at": copy.at,
+    }
+
+
+def _known_hosts(copy: SecondCopy | None) -> dict[str, str]:
+    """The server's key as OpenSSH's client reads it: with the port, where that is another one."""
+    if copy is None:
+        return {}
+    url = urlsplit(copy.to)
+    port = url.port or _SSH_PORT
+    host = url.hostname if port == _SSH_PORT else f"[{url.hostname}]:{port}"
+    return {_COPY_KNOWN_HOSTS: f"{host} {copy.host_key}\n"}
+
+
+def _copy_key(copy: SecondCopy | None) -> dict[str, pulumi.Input[str]]:
+    if copy is None:
+        return {}
+    # OpenSSH reads no key whose last line has no end, and a secret loses it where it is set.
+    return {_COPY_KEY: pulumi.Output.concat(copy.key, "\n")}
 
 
 def _health(port: int) -> Health:

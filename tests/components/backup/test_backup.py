@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.backup.backup import Backup, BackupArgs, Schedule
+from components.backup.backup import Backup, BackupArgs, Schedule, SecondCopy
 from components.docker.container import Runtime
 from components.docker.host import Host, HostArgs
+from images.backup.agent.process import AgentError
 from images.backup.agent.settings import Settings
 from tests.support.mocks import Answer, Recorder, recording
 
@@ -26,6 +28,12 @@ GIVEN = {
     "archive_password": "the-archive-password",
     "redis_password": "the-redis-password",
 }
+COPY = SecondCopy(
+    to="sftp://u1@box.example.org:23/copy",
+    host_key="ssh-ed25519 AAAA",
+    key=pulumi.Output.secret("the-private-key"),
+    at="03:30",
+)
 ANSWERS: dict[str, Answer] = {
     COMMAND: lambda _: {"stdout": "26.1.5"},
     "docker:index/remoteImage:RemoteImage": lambda _: {"imageId": "sha256:1"},
@@ -192,3 +200,43 @@ def test_other_settings_make_another_container_and_another_credential_does_not()
 
     assert digest() == digest(password=pulumi.Output.secret("another"))
     assert digest() != digest(keep_days=32)
+
+
+def test_the_second_copy_is_told_by_address_and_by_files() -> None:
+    recorder = seen(second_copy=COPY)
+    config = written(recorder, "backup-config-files")
+    told = json.loads(config["settings.json"])
+    assert {key: value for key, value in told.items() if key.startswith("copy_")} == {
+        "copy_to": "sftp://u1@box.example.org:23/copy",
+        "copy_key_file": "/run/secrets/copy_key",
+        "copy_known_hosts": "/etc/backup/copy_known_hosts",
+        "copy_at": "03:30",
+    }
+    assert config["copy_known_hosts"] == "[box.example.org]:23 ssh-ed25519 AAAA\n"
+    assert written(recorder, "backup-secrets-files")["copy_key"] == "the-private-key\n"
+
+
+def test_a_server_at_the_usual_port_is_known_by_its_name_alone() -> None:
+    copy = dataclasses.replace(COPY, to="sftp://u1@box.example.org:22/copy")
+    config = written(seen(second_copy=copy), "backup-config-files")
+    assert config["copy_known_hosts"] == "box.example.org ssh-ed25519 AAAA\n"
+
+
+def test_the_private_key_is_nowhere_but_in_the_secret_files() -> None:
+    for resource in seen(second_copy=COPY).resources:
+        inputs = dict(resource.inputs)
+        if resource.name == "backup-secrets-files":
+            assert is_secret(inputs.pop("stdin"))
+        assert "the-private-key" not in json.dumps(inputs, default=str), resource.name
+
+
+def test_the_agent_takes_what_it_is_told_of_the_copy(tmp_path: Path) -> None:
+    told = settings(second_copy=COPY)
+    file = tmp_path / "settings.json"
+    for name in ("password_file", "credentials_file", "passfile", "redis_password_file"):
+        told[name] = __file__  # a file that is there
+    file.write_text(json.dumps(told))
+    with pytest.raises(AgentError, match="copy_key_file: /run/secrets/copy_key is missing"):
+        Settings.read(file)
+    file.write_text(json.dumps({**told, "copy_key_file": __file__, "copy_known_hosts": __file__}))
+    assert Settings.read(file).copy_at == "03:30"
