@@ -135,6 +135,7 @@ _LAST_BACKUP = "manacore_backup_last_success_timestamp_seconds"
 _LAST_PROOF = "manacore_verify_last_success_timestamp_seconds"
 _ARCHIVED = "manacore_archive_until_timestamp_seconds"
 _LAST_BASE = "manacore_archive_base_timestamp_seconds"
+_LAST_COPY = "manacore_copy_last_success_timestamp_seconds"
 _BACKUP_ALERTS = (
     ("BackupFailed", "manacore_backup_ok == 0", "1m", "the last backup failed"),
     (
@@ -188,6 +189,20 @@ _BACKUP_ALERTS = (
         f"absent({_LAST_BASE})",
         "2h",
         "nobody says when a base backup was made",
+    ),
+    # Only where somebody wants a second copy; the first one takes its time, and others vary.
+    ("CopyFailed", "manacore_copy_ok == 0", "1m", "the last copy of the backups failed"),
+    (
+        "CopyStale",
+        f"time() - {_LAST_COPY} > 30 * 3600",
+        "1m",
+        "the backups have no good copy since {{ $value | humanizeDuration }}",
+    ),
+    (
+        "CopyUnknown",
+        f"manacore_copy_wanted unless {_LAST_COPY}",
+        "36h",
+        "nobody says when the backups were copied",
     ),
 )
 

@@ -22,6 +22,7 @@ ARCHIVED, BASE, SINCE = (
     f"manacore_archive_{what}_timestamp_seconds" for what in ("until", "base", "since")
 )
 HOUR, DAY = 3600, 86400
+COPY, WANTED = "manacore_copy_last_success_timestamp_seconds", "manacore_copy_wanted"
 LONG = 10 * DAY
 # All is well for ten days: a backup at every full hour, a proof at every full day.
 WELL: dict[str, str] = {
@@ -33,6 +34,9 @@ WELL: dict[str, str] = {
     ARCHIVED: f"0+{HOUR}x{LONG // HOUR}",
     BASE: f"0+{HOUR}x{LONG // HOUR}",
     SINCE: f"0x{LONG // HOUR}",
+    WANTED: f"1x{LONG // HOUR}",
+    "manacore_copy_ok": f"1x{LONG // HOUR}",
+    COPY: f"0+{HOUR}x{LONG // HOUR}",
 }
 
 
@@ -96,9 +100,17 @@ def test_backups_that_are_well_raise_nothing(promtool: Path) -> None:
         (SINCE, f"0x{LONG // HOUR - 3} 7 7 7", "ArchiveGap"),
         (BASE, f"0+0x{LONG // HOUR}", "ArchiveBaseStale"),
         (BASE, "0", "ArchiveBaseUnknown"),
+        ("manacore_copy_ok", f"0x{LONG // HOUR}", "CopyFailed"),
+        (COPY, f"0+0x{LONG // HOUR}", "CopyStale"),
+        (COPY, "0", "CopyUnknown"),
     ],
 )
 def test_each_way_to_lose_backups_raises_its_alert_alone(
     promtool: Path, series: str, figures: str, alert: str
 ) -> None:
     assert firing(promtool, {**WELL, series: figures}) == {alert}
+
+
+def test_where_nobody_wants_a_copy_none_is_missing(promtool: Path) -> None:
+    without = {name: figures for name, figures in WELL.items() if "copy" not in name}
+    assert firing(promtool, without) == set()
