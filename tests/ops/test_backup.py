@@ -83,6 +83,8 @@ def remote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Remote:
             "run": ([backed_up()], True),
             "verify": ([{"source": "postgres/chat", "snapshot": GOOD, "age_hours": 2.25,
                          "counted": 7, "problems": []}], True),
+            "copy": ([{"copy": "copy/redis", "copied": 2, "held": 9, "dropped": 1,
+                       "problem": ""}], True),
             "restore": (
                 {"restored": "postgres/chat", "kept": "chat_before_20261125"}, True,
             ),
@@ -162,6 +164,27 @@ def test_a_restore_takes_a_backup_and_brings_back_what_was_the_latest_before_it(
     assert remote.asked[-1] == ("restore", "postgres/chat", "--snapshot", GOOD)
     assert (told["restored"], told["kept"]) == ("postgres/chat", "chat_before_20261125")
     assert told["snapshot"] == GOOD
+
+
+@pytest.mark.parametrize("back", [[], ["--back"]])
+def test_a_copy_is_made_or_brought_back_and_told_by_repository(
+    remote: Remote, back: list[str]
+) -> None:
+    said = flat(invoke("backup", "copy", *back))
+    assert remote.asked == [("copy", *back)]
+    assert "copy/redis" in said
+    assert "1 repositories" in said
+
+
+def test_a_copy_that_failed_is_not_well(remote: Remote) -> None:
+    failed = {"copy": "copy", "copied": 0, "held": 9, "dropped": 0, "problem": "it lacks 3"}
+    remote.answers["copy"] = ([failed], False)
+    assert "it lacks 3" in flat(invoke("backup", "copy", code=1))
+
+
+def test_back_goes_with_a_copy_alone(remote: Remote) -> None:
+    assert "--back: goes with copy only" in flat(invoke("backup", "run", "--back", code=2))
+    assert remote.verbs == []
 
 
 def test_it_goes_on_once_the_name_is_typed(remote: Remote) -> None:
