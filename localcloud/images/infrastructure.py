@@ -24,11 +24,16 @@ POSTGRES_HOME = "/usr/lib/postgresql/16"
 POSTGRES_DEFAULTS = "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n"
 NOBODY = (65534, 65534)
 # Our own images have no public counterpart to be pulled: each is made from its Dockerfile then.
-BACKUP = "ghcr.io/wuesteon/manacore-backup:1.5.0"
+BACKUP = "ghcr.io/wuesteon/manacore-backup:1.6.0"
 OWN: Mapping[str, Path] = {BACKUP: HERE.parents[1] / "images/backup"}
 PYTHON_PACKAGES = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libbz2-1.0",
     "libexpat1", "libffi8", "liblzma5",
+)  # fmt: skip
+# OpenSSH's client, with what its programs need that the base and Redis do not bring.
+SSH_PACKAGES = (
+    "openssh-client", "libbsd0", "libcom-err2", "libedit2", "libgssapi-krb5-2", "libk5crypto3",
+    "libkeyutils1", "libkrb5-3", "libkrb5support0", "libmd0", "libpcre2-8-0", "libselinux1",
 )  # fmt: skip
 
 # CAP_NET_BIND_SERVICE, permitted and effective, revision 2: as the public image's `setcap` sets
@@ -178,28 +183,30 @@ class Infrastructure:
         return self._image(config, self._postgres)
 
     def backup(self) -> Image:
-        """The backup agent: PostgreSQL's image with Redis, Python, restic, rclone and the agent."""
+        """The backup agent: PostgreSQL's image with Redis, Python, its tools and the agent."""
         folder = OWN[BACKUP] / "agent"
         found = self.sources.debian(STABLE, ["libpython3.11-stdlib", "python3.11-minimal"])
         debs = [found[name] for name in PYTHON_PACKAGES]
         # Debian 12's restic does not tell by its exit code that there is no repository.
         restic = self.sources.debian("trixie", ["restic"])["restic"]
         rclone = self.sources.debian("trixie", ["rclone"])["rclone"]
+        ssh = self.sources.debian(STABLE, ["openssh-client"])
         redis = [self.bases.stable[name] for name in REDIS_PACKAGES if name not in PYTHON_PACKAGES]
+        programs = [*(ssh[name] for name in SSH_PACKAGES), *redis]
 
         def fill_tools(writer: LayerWriter) -> None:
             for deb in (*debs, restic, rclone):
                 writer.package(deb)
             writer.link("usr/bin/python3", "python3.11")
-            for deb in redis:
+            for deb in programs:
                 writer.package(deb, rename=_programs_and_libraries)
 
         def fill_agent(writer: LayerWriter) -> None:
             for file in sorted(folder.glob("*.py")):
                 writer.file(f"opt/backup/agent/{file.name}", file)
 
-        chosen = (*debs, restic, rclone, *redis)
-        key = key_of("backup-tools-2", *(deb.name for deb in chosen))
+        chosen = (*debs, restic, rclone, *programs)
+        key = key_of("backup-tools-3", *(deb.name for deb in chosen))
         tools = self.store.layer(key, fill_tools)
         agent = self.store.layer(key_of("backup-agent-1", folder), fill_agent)
         config = ImageConfig(
@@ -216,8 +223,8 @@ class Infrastructure:
             },
             ports=(9187,),
             labels=_labels(
-                f"PostgreSQL 16.15, clients of 16.2, Debian's {restic.stem}, {rclone.stem} and "
-                f"{redis[0].stem}"
+                f"PostgreSQL 16.15, clients of 16.2, Debian's {restic.stem}, {rclone.stem}, "
+                f"{programs[0].stem} and {redis[0].stem}"
             ),
         )
         return self._image(config, self._postgres, tools, agent)

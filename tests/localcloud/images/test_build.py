@@ -160,6 +160,12 @@ def test_the_backups_dockerfile_has_the_platforms_servers_and_the_restic_tested_
     assert debs["restic"].name.split("_")[1].partition("-")[0] == restic[1]
 
 
+def test_the_backups_dockerfile_has_the_programs_that_the_agent_calls() -> None:
+    dockerfile = (OWN[BACKUP] / "Dockerfile").read_text()
+    (installed,) = re.findall(r"--no-install-recommends (.+) \\", dockerfile)
+    assert {"openssh-client", "python3", "rclone"} <= set(installed.split())
+
+
 def test_a_missing_client_is_named_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,6 +132,10 @@ def test_the_backup_agent_serves_and_has_the_programs_it_runs(
             r"(PostgreSQL\) 16\.|restic 0\.1[7-9]\.|redis-cli 7\.|server v=7\.)",
             backup.run(program, option),
         )
+    # Both of OpenSSH's programs by which a second copy is reached find their libraries.
+    for program in ("ssh", "sftp"):
+        said = backup.run("sh", "-c", f"{program} -o BatchMode=yes nobody@127.0.0.1 2>&1 || true")
+        assert "Connection refused" in said
     told_why = backup.run("python3", "-m", "agent", "run", check=False)
     assert "the bucket cannot be reached" in json.loads(told_why)["error"]
 
