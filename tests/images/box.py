@@ -27,15 +27,15 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 Subsystem sftp internal-sftp -d {folder}/files
 """
-# Writes down all that could be read of it and of restic, which began it. With a limit it stands
-# still after so many bytes.
+# Writes down all that could be read of it and of restic, which began it. With a limit, a copy
+# stands still after so many bytes.
 _SSH = """\
 #!/bin/bash
 {{ printf '%s\\n' "$@"; tr '\\0' '\\n' </proc/$PPID/cmdline
    tr '\\0' '\\n' </proc/$PPID/environ; }} >>{folder}/seen
 limit=$(cat {folder}/limit 2>/dev/null)
-[[ $limit ]] || exec {ssh} "$@"
-{{ head -c "$limit"; echo $BASHPID >{folder}/pipe; exec sleep 3600; }} | {ssh} "$@"
+[[ $limit ]] && grep -qzx copy /proc/$PPID/cmdline || exec {ssh} "$@"
+{{ stdbuf -o0 head -c "$limit"; echo $BASHPID >{folder}/pipe; exec sleep 3600; }} | {ssh} "$@"
 """
 
 
@@ -85,7 +85,7 @@ class Box:
         self.own()
 
     def stand_still_after(self, limit: int | None) -> None:
-        """Let nothing through after so many bytes of one connection; None: let all through."""
+        """Let no more bytes of a copy through than these; None: let all through."""
         (self.folder / "limit").write_text("" if limit is None else str(limit))
         self.own()
 

@@ -90,7 +90,9 @@ def pair(tmp_path: Path) -> Pair:
     )  # fmt: skip
     nobody = Repository(settings, settings.repository)
     days = {"postgres/chat": DAYS}
-    return Pair(name="copy", bucket=nobody, copy=nobody, days=days, state_days=DAYS)
+    return Pair(
+        name="copy", bucket=nobody, copy=nobody, days=days, state_days=DAYS, clear=lambda: False
+    )
 
 
 def test_only_what_retention_keeps_for_certain_is_missed_in_the_bucket(tmp_path: Path) -> None:

@@ -47,7 +47,11 @@ def test_the_committed_configuration_is_kept_but_for_what_is_local(tmp_path: Pat
             "manacore:servers": {"main": {"type": "ccx33"}},
             "manacore:ssh": {"keys": {"team": "ssh-ed25519 AAAA"}, "sources": ["10.0.0.0/8"]},
             "manacore:secrets": {"X": {"secure": "v1:theirs"}},
-            "manacore:backup": {"run_at": "03:00", "endpoint": "https://theirs"},
+            "manacore:backup": {
+                "run_at": "03:00",
+                "endpoint": "https://theirs",
+                "copy_to": "sftp://u1@box.example.org/backups",
+            },
         },
     }
     local = overlaid(committed, made, "staging")

@@ -31,6 +31,7 @@ def subset(now: datetime, parts: int) -> str:
 
 def _proof(settings: Settings, pair: Pair, now: datetime) -> Proof:
     try:
+        pair.copy.unlock()
         held = pair.copy.snapshots()
         backups = [one for one in held if one.source]
         if not backups:

@@ -45,15 +45,23 @@ class Repository:
         It cuts data as the one does that it is `like`: what both are given is the same to them.
         """
         try:
-            # restic asks a bucket that is missing again and again, for a quarter of an hour.
-            self._restic("cat", "config", seconds=60)
+            # restic asks a bucket that is missing again and again, for a quarter of an hour. By a
+            # lock of a program that was killed it would not get as far as to have it removed.
+            self._restic("cat", "--no-lock", "config", seconds=60)
         except AgentError as error:
             if _NO_REPOSITORY not in str(error):
                 raise
             more = ["--copy-chunker-params"] if like else []
             self._restic("init", *more, source=like)
-        # Locks of runs that were killed; those that live are kept.
-        self._restic("unlock")
+        self.unlock()
+
+    def unlock(self) -> None:
+        """Remove locks of runs that were killed; those that live are kept. Raises `AgentError`."""
+        try:
+            self._restic("unlock")
+        except AgentError as error:
+            if _NO_REPOSITORY not in str(error):
+                raise
 
     def skew(self, now: datetime) -> float:
         """Seconds between this clock and the bucket's; raises `AgentError`."""
@@ -174,7 +182,6 @@ class Repository:
 
         A subset is restic's: `3/10` is the third tenth.
         """
-        self._restic("unlock")
         self._restic("check", f"--read-data-subset={subset}")
 
     def _dumps(self, snapshots: Sequence[Snapshot]) -> list[str]:

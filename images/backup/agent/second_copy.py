@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from .kept import TAG
 from .process import FAILURES, AgentError, in_words
 from .repository import Repository
 from .retention import expired, lapsed
 from .settings import Settings
-from .sftp import reach
+from .sftp import clear_unfinished, reach
 from .snapshot import Snapshot
 from .sources import sources
 
@@ -19,6 +20,7 @@ NAME = "copy"
 # A snapshot of the last day within the retention may have gone already: its age was counted to the
 # fraction of a second.
 _MARGIN = timedelta(days=1)
+_KEYS_ALONE = "already contains keys"
 _TO_BRING_BACK = "bring them back (docs/runbooks/restore.md)"
 
 
@@ -47,6 +49,8 @@ class Pair:
     days: Mapping[str, int]
     state_days: int
     """For how long the stack's state is kept, where it is in this repository; else 0."""
+    clear: Callable[[], bool]
+    """Removes what is left of a copy that was ended while its repository was made."""
 
     def lapsed(self, found: Sequence[Snapshot]) -> list[Snapshot]:
         """What the bucket's retention lets go of all these, which are those of a copy."""
@@ -89,6 +93,7 @@ def pairs(settings: Settings) -> list[Pair]:
                 if one.terms.repository == bucket
             },
             state_days=settings.keep_days if bucket == settings.repository else 0,
+            clear=partial(clear_unfinished, settings, copy),
         )
         for name, bucket, copy in places
     ]
@@ -125,10 +130,11 @@ def _each(settings: Settings, act: Callable[[Pair], Copied]) -> list[Copied]:
 
 
 def _copied(pair: Pair) -> Copied:
+    pair.bucket.unlock()
     there = pair.bucket.snapshots()
     if not there:
         raise AgentError("the bucket has no backups to be copied")
-    pair.copy.ensure(like=pair.bucket)
+    _begun(pair)
     before = pair.copy.snapshots()
     fresh = _absent(there, before)
     # What would be let go at once is not brought: the bucket keeps some of it for longer.
@@ -153,7 +159,18 @@ def _copied(pair: Pair) -> Copied:
     return Copied(copy=pair.name, copied=len(wanted), held=left, dropped=len(held) - left)
 
 
+def _begun(pair: Pair) -> None:
+    """Make the copy's repository when there is none."""
+    try:
+        pair.copy.ensure(like=pair.bucket)
+    except AgentError as error:
+        if _KEYS_ALONE not in str(error) or not pair.clear():
+            raise
+        pair.copy.ensure(like=pair.bucket)
+
+
 def _brought_back(pair: Pair) -> Copied:
+    pair.copy.unlock()
     held = pair.copy.snapshots()
     if not held:
         raise AgentError("the copy has no backups to be brought back")

@@ -10,6 +10,8 @@ from .settings import Settings
 
 _CONNECT_SECONDS = 20
 _REACH_SECONDS = 60.0
+# What `ls` says where no snapshot is.
+_NOTHING = 'snapshots/*" not found'
 # What the client says, and what it means here.
 _REASONS = (
     (
@@ -26,18 +28,8 @@ _REASONS = (
 
 def reach(settings: Settings) -> None:
     """Raise `AgentError` unless the copy's server lets us in: restic need not say why it cannot."""
-    url = urlsplit(settings.copy_to)
-    port = ["-P", str(url.port)] if url.port else []
-    command = [
-        "sftp",
-        *_options(settings),
-        "-b",
-        "/dev/null",
-        *port,
-        f"{url.username}@{url.hostname}",
-    ]
     try:
-        Programs().run(command, seconds=_REACH_SECONDS)
+        _done(settings, "")
     except AgentError as error:
         said = str(error)
         known = (meaning for words, meaning in _REASONS if words in said)
@@ -45,9 +37,36 @@ def reach(settings: Settings) -> None:
         raise AgentError(f"{meaning}: {said}") from error
 
 
+def clear_unfinished(settings: Settings, address: str) -> bool:
+    """Remove the keys of a repository that was never finished, and say whether it was none.
+
+    restic makes no repository where keys are: one that was ended between key and configuration
+    would stay so for ever. Where snapshots are, something else is wrong, and nothing is touched.
+    """
+    path = urlsplit(address).path.removeprefix("/")
+    try:
+        _done(settings, f"ls -1 {path}/snapshots/*\n")
+    except AgentError as error:
+        if _NOTHING not in str(error):
+            raise
+    else:
+        return False
+    _done(settings, f"rm {path}/keys/*\n")
+    return True
+
+
+def _done(settings: Settings, batch: str) -> None:
+    """Let the server do what a batch says; raises `AgentError` with what the client said."""
+    url = urlsplit(settings.copy_to)
+    port = ["-P", str(url.port)] if url.port else []
+    login = f"{url.username}@{url.hostname}"
+    command = ["sftp", *_options(settings), "-b", "-", *port, login]
+    Programs().run(command, stdin=batch, seconds=_REACH_SECONDS)
+
+
 def restic_options(settings: Settings) -> list[str]:
     """The same for restic, which begins the client by itself."""
-    return ["-o", f"sftp.args={shlex.join(_options(settings))}"]
+    return [f"--option=sftp.args={shlex.join(_options(settings))}"]
 
 
 def _options(settings: Settings) -> list[str]:
