@@ -17,16 +17,23 @@ from tests.local.unharmed import unharmed
 
 pytestmark = [pytest.mark.local, pytest.mark.full]
 
+# More than the folders have.
+SIZE = "8m"
+
 
 @contextmanager
 def full(platform: Platform, place: str) -> Generator[None]:
-    """A folder of the server in which nothing can be written."""
-    mount = f"mount -t tmpfs -o size=64k full {place}"
-    platform.remote(f"sudo sh -c '{mount} && head -c 64k /dev/zero >{place}/full'")
+    """A folder of the server that has what it had, and in which nothing can be written."""
+    there = "/mnt/full"
+    platform.remote(
+        f"sudo sh -c 'mkdir {there} && mount -t tmpfs -o size={SIZE} full {there}"
+        f" && cp -a {place}/. {there} && ! cat /dev/zero >{there}/full 2>/dev/null"
+        f" && mount --bind {there} {place}'"
+    )
     try:
         yield
     finally:
-        platform.remote(f"sudo umount {place}")
+        platform.remote(f"sudo sh -c 'umount {place} && umount {there} && rmdir {there}'")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +60,7 @@ def test_a_full_disk_leaves_the_old_version_and_is_said_with_its_remedy(
     assert done["outcome"] == outcome, done["reason"]
     assert [step["name"] for step in done["steps"] if step["outcome"] == "failed"] == [failed]
     assert "A disk is full." in done["reason"]
-    assert f"main: 0 B of 66 kB free in {place}" in done["reason"]
+    assert f"main: 0 B of 8 MB free in {place}" in done["reason"]
     assert "./manacore retire --stack staging" in done["reason"]
     assert "no space left on device" in done["reason"].lower()
     assert done["prober"]["failed"] == 0
