@@ -32,7 +32,7 @@ _WITHOUT = "--no-backup goes without: what is replaced stays on the server, but 
 Wanted = Annotated[
     str,
     typer.Argument(
-        help="As `backup list` names it; `chat` is enough for postgres/chat. With --to, "
+        help="As `backup list` names it; `chat` is enough for postgres/chat. "
         f"`{ALL}` is every database."
     ),
 ]
@@ -67,8 +67,9 @@ def restore(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
 ) -> None:
     """Bring a database, Redis or a folder back from a backup, in its place or beside it.
 
-    With --to, from the archive: as it was at that time, to the transaction; `all` databases at once
-    or none.
+    With --to, from the archive: as it was at that time, to the transaction. `all` databases come
+    back to one moment with it, at once or none; without it each as in its own latest good backup,
+    one after the other.
 
     In its place: asks for its name (of all: the stack's), takes a backup, and keeps what was there
     under another name (of Redis: in that backup). Other services run on meanwhile.
@@ -79,35 +80,48 @@ def restore(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
         outputs = session.outputs(Session(target).known())
         agent = Agent.among(outputs, stack)
         # Now, not later: the backup taken below would be the latest good one itself.
-        chosen = None if to else _chosen(agent.snapshots(), source, snapshot)
-        name = chosen.source if chosen else _archived(source)
-        when = _moment(chosen) if chosen else to
+        chosen = [] if to else _wanted(agent.snapshots(), source, snapshot)
+        name = ALL if source == ALL else chosen[0].source if chosen else _archived(source)
+        when = to or _moment(chosen[0])
         if not beside and not yes:
-            _confirmed(stack, name, when)
+            _confirmed(stack, name, f"{when} or later" if len(chosen) > 1 else when)
         with (
             lock.held(Home.from_environment().locks, stack, _WHAT),
             server_lock.held(outputs, stack, _WHAT),
         ):
             if not beside and before:
-                if chosen:
-                    _refuse_expiring(chosen)
+                for one in chosen:
+                    _refuse_expiring(one)
                 _secured(agent, name)
-            done = _brought(agent, chosen, beside) if chosen else _then(agent, name, to, beside)
+            if to:
+                done = [_said({**_then(agent, name, to, beside), "time": to}, to)]
+            else:
+                done = [
+                    _said({**_brought(agent, one, beside), **_identity(one)}, _moment(one))
+                    for one in chosen
+                ]
     if as_json:
-        of = {"snapshot": chosen.id, "time": chosen.time.isoformat()} if chosen else {"time": to}
-        console.answer({**done, **of})
-        return
-    what = "Every database" if name == ALL else done["restored"]
+        # A moment of the archive is one answer for all of them, backups are one each.
+        console.answer(done if name == ALL and not to else done[0])
+
+
+def _identity(snapshot: Snapshot) -> dict[str, str]:
+    return {"snapshot": snapshot.id, "time": snapshot.time.isoformat()}
+
+
+def _said(done: dict[str, str], when: str) -> dict[str, str]:
+    """Say what was done, and hand it on."""
+    what = "Every database" if done["restored"] == ALL else done["restored"]
     console.note(f"{what} is as it was at {when}.")
     if last := done.get("last"):
         console.note(f"The last transaction before that ended at {last}.")
     if done["kept"]:
         console.note(f"What was there before is kept as {done['kept']}, which nobody uses.")
+    return done
 
 
 def _archived(source: str) -> str:
-    """The name of a database, or of all of them."""
-    return source if source == ALL else f"{_DATABASES}{own(source)}"
+    return f"{_DATABASES}{own(source)}"
 
 
 def _brought(agent: Agent, chosen: Snapshot, beside: str) -> dict[str, str]:
@@ -136,8 +150,8 @@ def _refuse_options(source: str, snapshot: str, to: str, beside: str) -> None:
     problems: list[str] = []
     if snapshot and to:
         problems.append("--snapshot, --to: one of them only")
-    if source == ALL and not to:
-        problems.append(f"{ALL}: goes with --to only, which takes every database to one moment")
+    if source == ALL and snapshot:
+        problems.append(f"--snapshot: is of one database, and {ALL} are many")
     if source == ALL and beside:
         problems.append(f"--beside: has one name, and {ALL} are many")
     if to and "/" in source and not source.startswith(_DATABASES):
@@ -162,6 +176,18 @@ def _no_past_time(text: str) -> str:
     if moment.tzinfo is None:
         return f"{text} has no zone: {form}"
     return "it is yet to come" if moment > datetime.now(UTC) else ""
+
+
+def _wanted(snapshots: Sequence[Snapshot], source: str, identity: str) -> list[Snapshot]:
+    """The backup that is meant; of all databases the latest good one of each, the oldest first."""
+    if source != ALL:
+        return [_chosen(snapshots, source, identity)]
+    # What the agent does not back up any more, it could not restore: it keeps that for no days.
+    names = {one.source for one in snapshots if one.keep_days}
+    found = [_chosen(snapshots, name, "") for name in names if name.startswith(_DATABASES)]
+    if not found:
+        raise OpsError("There is no backup of any database.")
+    return sorted(found, key=lambda one: one.time)
 
 
 def _chosen(snapshots: Sequence[Snapshot], wanted: str, identity: str) -> Snapshot:

@@ -279,6 +279,36 @@ def test_every_database_comes_back_to_one_moment_once_the_stacks_name_is_typed(
     assert f"kept as {kept}" in said
 
 
+def test_every_database_comes_back_from_its_own_latest_good_backup(remote: Remote) -> None:
+    gone = {**snapshot("dddd1111", 0.5, source="postgres/gone"), "keep_days": 0}
+    uload = snapshot("eeee1111", 9, source="postgres/uload")
+    cache = snapshot("ffff1111", 1, source="redis")
+    backups, well = remote.answers["list"]
+    remote.answers["list"] = ([*backups, gone, uload, cache], well)
+    both = [backed_up(), {**backed_up(), "source": "postgres/uload"}]
+    remote.answers["run"] = (both, True)
+
+    asked = flat(invoke("restore", "all", typed="all\n", code=1))
+    assert "Every database of staging becomes what it was at" in asked
+    assert remote.verbs == ["list"]
+    done = invoke("restore", "all", "--yes", "--json")
+    assert remote.asked[1:] == [
+        ("list",),
+        ("run",),
+        ("restore", "postgres/uload", "--snapshot", "eeee1111"),
+        ("restore", "postgres/chat", "--snapshot", GOOD),
+    ]
+    assert [one["snapshot"] for one in json.loads(done.stdout)] == ["eeee1111", GOOD]
+
+
+def test_of_all_none_is_touched_when_one_has_only_suspect_backups(remote: Remote) -> None:
+    uload = snapshot("eeee1111", 9, "suspect", source="postgres/uload")
+    backups, well = remote.answers["list"]
+    remote.answers["list"] = ([*backups, uload], well)
+    assert "0 backups of postgres/uload are good" in flat(invoke("restore", "all", "--yes", code=1))
+    assert remote.verbs == ["list"]
+
+
 def test_nothing_is_touched_when_one_of_all_cannot_be_backed_up(remote: Remote) -> None:
     lost = {**backed_up("pg_dump failed (1): gone", identity=""), "source": "postgres/uload"}
     remote.answers["run"] = ([backed_up(), lost], False)
@@ -290,12 +320,12 @@ def test_nothing_is_touched_when_one_of_all_cannot_be_backed_up(remote: Remote) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "goes with --to only"),
-        (["--snapshot", "aaaa"], "goes with --to only"),
+        (["--snapshot", "aaaa"], "is of one database"),
+        (["--beside", "look"], "has one name"),
         (["--to", "latest", "--beside", "look"], "has one name"),
     ],
 )
-def test_all_of_them_come_back_to_a_time_and_in_their_places_only(
+def test_all_of_them_come_back_in_their_places_and_from_no_named_backup(
     remote: Remote, arguments: list[str], said: str
 ) -> None:
     assert said in flat(invoke("restore", "all", "--yes", *arguments, code=2))
