@@ -15,7 +15,11 @@ from ops.release import ledger as ledgers
 from ops.release.opened import opened
 from stacks.ledger import Ledger
 
-Services = Annotated[list[str], typer.Argument(help="The services.", metavar="SERVICE")]
+_ALL = "all"
+Services = Annotated[
+    list[str],
+    typer.Argument(help=f"The services; `{_ALL}` is every one of them.", metavar="SERVICE"),
+]
 IsOn = Annotated[bool, typer.Option("--on/--off", help="Begin or end it.")]
 Message = Annotated[str | None, typer.Option(help="What the page says; a line of plain text.")]
 
@@ -37,6 +41,8 @@ def maintenance(
         what = "maintenance begins" if on else "maintenance ends"
         with opened(stack, local=local, what=what) as site:
             ledger = site.ledger
+            if services == [_ALL]:
+                services = list(ledger.entries)
             _refuse_unknown(ledger, services)
             wanted = ledgers.maintained(ledger, services, (message or True) if on else False)
             # Also when the ledger says so already: it may have been killed before the edge knew.

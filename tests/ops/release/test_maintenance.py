@@ -38,10 +38,18 @@ def test_it_begins_and_ends_by_the_ledger(tree: Tree) -> None:
     assert tree.events == ["maintenance"] * 3
 
 
+def test_all_are_those_of_the_ledger(tree: Tree) -> None:
+    run("all", "--on")
+    assert closed() == dict.fromkeys(recovery.read("staging").entries, True)
+    run("all", "--off")
+    assert not closed()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["chat-wep", "--on"], "chat-wep: is no service with slots"),
+        (["all", WEB, "--on"], "all: is no service with slots"),
         ([WEB, "--on", "--message", "<b>"], "--message: write one line"),
         ([WEB, "--off", "--message", "Hello"], "goes with --on only"),
         ([WEB], "--on"),
