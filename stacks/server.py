@@ -146,12 +146,14 @@ class ServerStack:
     def _data(self) -> None:
         vault, databases = self.inputs.vault, self.inputs.catalog.databases
         postgres = self._service(Kind.POSTGRES)
+        (cluster,) = postgres.volumes.values()
         self.services[postgres.name] = Postgres(
             postgres.name,
             PostgresArgs(
                 host=self.host,
                 runtime=runtime(postgres),
                 data=self._folder(postgres),
+                path=str(cluster.path),
                 superuser_password=vault.password("postgres"),
                 databases={name: vault.database(name) for name in databases},
                 backup_password=vault.password("backup"),

@@ -37,7 +37,9 @@ _PSQL = "docker exec -i postgres psql -q -v ON_ERROR_STOP=1 -U postgres -d postg
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresArgs:
-    """`databases` maps each database, and its owning role of the same name, to the password.
+    """`data` is the folder on the server, `path` where the image of that release wants it.
+
+    `databases` maps each database, and its owning role of the same name, to the password.
 
     `backup_password` is that of the role `BACKUP_ROLE`, which reads and restores all of them,
     `archive_password` that of `ARCHIVE_ROLE`, which receives the write-ahead log. `log_keep` is how
@@ -48,6 +50,7 @@ class PostgresArgs:
     host: Host
     runtime: Runtime
     data: pulumi.Input[str]
+    path: str
     superuser_password: pulumi.Input[str]
     databases: Mapping[str, pulumi.Input[str]]
     backup_password: pulumi.Input[str]
@@ -60,7 +63,7 @@ class PostgresArgs:
 
 
 class Postgres(Component):
-    """PostgreSQL 16 on the data volume."""
+    """PostgreSQL on the data volume."""
 
     token: ClassVar[str] = "manacore:data:Postgres"
     container_name: pulumi.Output[str]
@@ -110,7 +113,7 @@ class Postgres(Component):
                     test=["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]
                 ),
                 mounts=[
-                    Mount(source=args.data, target="/var/lib/postgresql/data", read_only=False),
+                    Mount(source=args.data, target=args.path, read_only=False),
                     Mount(source=secrets.folder, target=_SECRETS),
                     Mount(source=config.folder, target=_CONFIG),
                 ],
@@ -133,6 +136,8 @@ class Postgres(Component):
                     }
                 ).apply(roles)
             ),
+            # Another folder is another cluster, which has none of them.
+            triggers=[args.data],
             depends_on=[self.container],
         )
         self.container_name = self.container.name

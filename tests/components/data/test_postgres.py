@@ -77,6 +77,7 @@ def seen() -> Recorder:
                 networks=["data"],
             ),
             data="/mnt/data/postgres",
+            path="/var/lib/postgresql/data",
             superuser_password=pulumi.Output.secret("of-all"),
             databases={"chat": pulumi.Output.secret("of-chat")},
             backup_password=pulumi.Output.secret("of-the-backup"),
@@ -144,3 +145,12 @@ def test_the_key_is_a_file_of_the_server_alone_and_a_change_of_it_is_told() -> N
     assert options["ssl_cert_file"] == f"{place}/server.crt"
     assert options["ssl_key_file"] == f"{place}/server.key"
     assert "the key" not in json.dumps(container, default=str)
+
+
+def test_another_folder_is_another_cluster_which_needs_its_roles_and_databases() -> None:
+    recorder = seen()
+    (data,) = (
+        mount for mount in recorder.one(CONTAINER).inputs["mounts"] if not mount.get("readOnly")
+    )
+    assert (data["source"], data["target"]) == ("/mnt/data/postgres", "/var/lib/postgresql/data")
+    assert recorder.one(COMMAND, "postgres-databases").inputs["triggers"] == [data["source"]]
