@@ -18,18 +18,20 @@ ADDED_LIMIT = 0.05
 _NEWEST = """\
 UPDATE messages SET body = body || ' changed'
 WHERE id > (SELECT max(id) * 99 / 100 FROM messages)"""
-_ROUNDS = 3
 _BY_HAND = "by-hand"
 _SOURCE = "postgres/chat"
 
 
-def measure(servers: Servers, ledger: Ledger) -> None:
-    """Measure all of it, one after the other; raises `ServersError` when something fails."""
+def measure(servers: Servers, ledger: Ledger, rounds: int) -> None:
+    """Measure all of it, one after the other; raises `ServersError` when something fails.
+
+    The first backup is made so many times in turn with the one by hand.
+    """
     rows = servers.sql("SELECT count(*) FROM messages")
     size = int(servers.sql("SELECT pg_database_size('chat')"))
     ledger.head(f"a database with {rows} messages and as many events")
     ledger.size("on the server's disk", size)
-    bytes_stored = _backups(servers, ledger)
+    bytes_stored = _backups(servers, ledger, rounds)
     _restores(servers, ledger)
     shutil.rmtree(servers.root / "s3" / _BY_HAND)
     _changed(servers, ledger, bytes_stored)
@@ -54,13 +56,13 @@ def held(servers: Servers, prefix: str = "") -> int:
     return sum(file.stat().st_size for file in servers.objects(prefix))
 
 
-def _backups(servers: Servers, ledger: Ledger) -> int:
+def _backups(servers: Servers, ledger: Ledger, rounds: int) -> int:
     clients = " ".join(servers.client_options)
     dump = f"pg_dump {clients} -Fc -Z0 -d chat | restic -q backup --stdin --stdin-filename dump"
     mine: list[Footprint] = []
     others: list[Footprint] = []
     told: Any = None
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         _new_bucket(servers, _BY_HAND)
         others.append(_by_hand(servers, dump))
         _new_bucket(servers, BUCKET)
@@ -68,7 +70,7 @@ def _backups(servers: Servers, ledger: Ledger) -> int:
         mine.append(found)
     dumped, stored = told[0]["size"], held(servers)
     ledger.size("its dump", dumped, f"{dumped / stored:.1f} times what it is in the bucket")
-    ledger.head(f"backup into an empty repository, best of {_ROUNDS}")
+    ledger.head(f"backup into an empty repository, best of {rounds}")
     best, other = _best(mine), _best(others)
     ledger.line("pg_dump -Fc -Z0 | restic backup --stdin", other, _all(others))
     ledger.line("the agent's (rows counted, roles too)", best, _all(mine))

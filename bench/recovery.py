@@ -1,6 +1,6 @@
 """Backup, proof and restore by the agent, beside what a person does by hand with the same tools.
 
-    .venv/bin/python -m bench.recovery [--gigabytes 10]
+    .venv/bin/python -m bench.recovery [--gigabytes 10] [--rounds 3]
 
 Needs neither Docker nor the local cloud: PostgreSQL, S3 server and agent are processes in a folder
 of their own, which goes at the end. The disk has to have room for six times the data. By hand is
@@ -38,7 +38,9 @@ def main() -> int:
     """Measure everything, print it, and say whether all limits were kept."""
     parser = argparse.ArgumentParser(prog="bench.recovery")
     parser.add_argument("--gigabytes", type=float, default=10, help="size of the database's dump")
-    gigabytes = parser.parse_args().gigabytes
+    parser.add_argument("--rounds", type=int, default=3, help="backups by each way")
+    asked = parser.parse_args()
+    gigabytes = asked.gigabytes
     signal.signal(signal.SIGTERM, _ended)
     adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="manacore-recovery-") as folder:
@@ -48,7 +50,7 @@ def main() -> int:
         try:
             _start(servers, gigabytes)
             ledger = Ledger()
-            backups.measure(servers, ledger)
+            backups.measure(servers, ledger, asked.rounds)
             archiving.measure(servers, ledger)
         finally:
             servers.close()
