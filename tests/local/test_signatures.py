@@ -41,8 +41,10 @@ def test_only_what_the_trusted_key_signed_is_taken(
     authority = Authority(folder=home.local / "ca")
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
     monkeypatch.setenv("COSIGN_PASSWORD", "of this test")
-    push(platform, f"{WEB}=signed", f"{WEB}=unsigned")
-    signed, unsigned = (pushed(authority, tag) for tag in ("signed", "unsigned"))
+    tags = ("signed", "unsigned")
+    for tag in tags:
+        push(platform, f"{WEB}={tag}")
+    signed, unsigned = (pushed(authority, tag) for tag in tags)
     private, public = key(tmp_path, "ours")
     subprocess.run(
         ["cosign", "sign", "--yes", "--key", str(private), "--tlog-upload=false", signed],
