@@ -26,8 +26,10 @@ TLS: Mapping[str, str] = {
     # Node.js, libpq and Prisma have it for years.
     "ssl_min_protocol_version": "TLSv1.3",
 }
-# A statement that is slow or fails is in the log, and these have passwords in them.
-_UNLOGGED = """\
+# A statement that is slow or fails is in the log, and these have passwords in them. They are run
+# also where writes are refused by default, as before an upgrade.
+_SESSION = """\
+SET default_transaction_read_only = off;
 SET log_min_duration_statement = -1;
 SET log_min_error_statement = panic;
 SET log_statement = 'none';
@@ -187,7 +189,7 @@ def roles(passwords: Mapping[str, str]) -> str:
     owners = sorted(set(passwords) - {BACKUP_ROLE, ARCHIVE_ROLE})
     made = [_owner(name, passwords[name]) for name in owners]
     archive = _archive(passwords[ARCHIVE_ROLE])
-    return "\n".join([_UNLOGGED, *made, _backup(passwords[BACKUP_ROLE], owners), archive])
+    return "\n".join([_SESSION, *made, _backup(passwords[BACKUP_ROLE], owners), archive])
 
 
 def _archive(password: str) -> str:
