@@ -8,6 +8,7 @@ from pathlib import Path
 
 from localcloud.home import Home
 from localcloud.images.base import BASE_PACKAGES, REDIS_PACKAGES, STABLE
+from localcloud.images.postgres_release import POSTGRES
 from localcloud.images.sources import Sources
 from localcloud.objects.store import VERSITYGW
 
@@ -27,7 +28,7 @@ def install(root: Path) -> Path:
     sources = Sources(Home.from_environment().images / "sources")
     clients = sources.postgres_clients()
     shutil.copytree(sources.postgres_server(), root / "server", symlinks=True)
-    for name in ("pgserver", "pgserver.libs"):
+    for name in (POSTGRES.package, POSTGRES.libraries):
         shutil.copytree(clients / name, root / name)
     shutil.copytree(
         _ROOT / "images/backup/agent",
@@ -41,7 +42,7 @@ def install(root: Path) -> Path:
         shutil.copy(root / "deb/usr/bin" / package, tools)
     shutil.copy(sources.go(VERSITYGW), tools)
     for name in _CLIENTS:
-        (tools / name).symlink_to(root / "pgserver/pginstall/bin" / name)
+        (tools / name).symlink_to(root / POSTGRES.programs / name)
     return tools
 
 

@@ -188,8 +188,10 @@ class ImageBuilder:
         return True
 
     def _mirror(self, reference: str) -> None:
-        if folder := OWN.get(reference):
-            public.build(folder, self.registry.push_target(reference))
+        if own := OWN.get(reference):
+            folder, postgres = own
+            arguments = {"POSTGRES": postgres.version}
+            public.build(folder, arguments, self.registry.push_target(reference))
             self.progress(f"{reference} built from {folder.name}/Dockerfile")
             return
         if not self.registry.has(reference):

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import sysconfig
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from threading import Lock
 
 from localcloud.images.base import REDIS_PACKAGES, STABLE, Bases, users
 from localcloud.images.layers import LayerStore, LayerWriter, key_of
 from localcloud.images.model import Image, ImageConfig, ImageError, Layer
-from localcloud.images.sources import (
-    POSTGRES_CLIENTS,
-    POSTGRES_SERVER,
-    VICTORIA_LOGS,
-    Sources,
-)
+from localcloud.images.postgres_release import NEXT_POSTGRES, POSTGRES, PostgresRelease
+from localcloud.images.sources import VICTORIA_LOGS, Sources
 
 HERE = Path(__file__).parent
-POSTGRES_HOME = "/usr/lib/postgresql/16"
 # As the public image changes the sample that each new cluster's configuration is made of.
 POSTGRES_DEFAULTS = "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n"
 NOBODY = (65534, 65534)
 # Our own images have no public counterpart to be pulled: each is made from its Dockerfile then.
 BACKUP = "ghcr.io/wuesteon/manacore-backup:1.6.0"
-OWN: Mapping[str, Path] = {BACKUP: HERE.parents[1] / "images/backup"}
+# The same agent on the PostgreSQL that an upgrade goes to.
+NEXT_BACKUP = f"{BACKUP}-postgres{NEXT_POSTGRES.major}"
+BACKUP_FOLDER = HERE.parents[1] / "images/backup"
+# The folder of the Dockerfile of each, and the PostgreSQL that it is built on.
+OWN: Mapping[str, tuple[Path, PostgresRelease]] = {
+    BACKUP: (BACKUP_FOLDER, POSTGRES),
+    NEXT_BACKUP: (BACKUP_FOLDER, NEXT_POSTGRES),
+}
 PYTHON_PACKAGES = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libbz2-1.0",
     "libexpat1", "libffi8", "liblzma5",
@@ -144,47 +147,51 @@ class Infrastructure:
     store: LayerStore
     sources: Sources
     bases: Bases
+    _one_at_a_time: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @cached_property
     def recipes(self) -> Mapping[str, Callable[[], Image]]:
         """How each image is made, by its reference."""
         recipes: dict[str, Callable[[], Image]] = {
-            "docker.io/library/postgres:16.15": self.postgres,
+            POSTGRES.reference: self.postgres,
+            NEXT_POSTGRES.reference: lambda: self.postgres(NEXT_POSTGRES),
             "docker.io/library/redis:7.2.11": self.redis,
             "docker.io/library/caddy:2.11.7": self.caddy,
             "docker.io/library/busybox:1.37.0": self.busybox,
             "docker.io/grafana/loki:3.5.8": self.loki,
             "docker.io/grafana/grafana:12.3.0": self.grafana,
             BACKUP: self.backup,
+            NEXT_BACKUP: lambda: self.backup(NEXT_POSTGRES),
         }
         for program in GO_PROGRAMS:
             recipes[program.reference] = lambda program=program: self.go_program(program)
         return recipes
 
-    def postgres(self) -> Image:
-        """PostgreSQL 16.15 from Zonky's binaries; 16.2's clients, which those leave out."""
+    def postgres(self, release: PostgresRelease = POSTGRES) -> Image:
+        """PostgreSQL from Zonky's binaries, with the clients that those leave out."""
         config = ImageConfig(
             entrypoint=("docker-entrypoint.sh",),
             command=("postgres",),
             environment={
-                "PATH": f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:"
-                f"{POSTGRES_HOME}/bin",
+                "PATH": _path(release),
                 "LANG": "C.UTF-8",
                 # The clients are built for another socket folder than the public image's.
                 "PGHOST": "/var/run/postgresql",
-                "PG_MAJOR": "16",
-                "PGDATA": "/var/lib/postgresql/data",
+                "PG_MAJOR": release.major,
+                "PGDATA": release.data,
             },
             ports=(5432,),
-            volumes=("/var/lib/postgresql/data",),
+            volumes=(release.volume,),
             stop_signal="SIGINT",
-            labels=_labels("PostgreSQL 16.15 with the clients of 16.2"),
+            labels=_labels(
+                f"PostgreSQL {release.version} with the clients of {release.client_version}"
+            ),
         )
-        return self._image(config, self._postgres)
+        return self._image(config, self._postgres(release))
 
-    def backup(self) -> Image:
+    def backup(self, release: PostgresRelease = POSTGRES) -> Image:
         """The backup agent: PostgreSQL's image with Redis, Python, its tools and the agent."""
-        folder = OWN[BACKUP] / "agent"
+        folder = BACKUP_FOLDER / "agent"
         found = self.sources.debian(STABLE, ["libpython3.11-stdlib", "python3.11-minimal"])
         debs = [found[name] for name in PYTHON_PACKAGES]
         # Debian 12's restic does not tell by its exit code that there is no repository.
@@ -214,8 +221,7 @@ class Infrastructure:
             entrypoint=("python3", "-m", "agent"),
             command=("serve",),
             environment={
-                "PATH": f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:"
-                f"{POSTGRES_HOME}/bin",
+                "PATH": _path(release),
                 "LANG": "C.UTF-8",
                 "PYTHONPATH": "/opt/backup",
                 "PYTHONDONTWRITEBYTECODE": "1",
@@ -223,40 +229,43 @@ class Infrastructure:
             },
             ports=(9187,),
             labels=_labels(
-                f"PostgreSQL 16.15, clients of 16.2, Debian's {restic.stem}, {rclone.stem}, "
+                f"PostgreSQL {release.version}, clients of {release.client_version}, "
+                f"Debian's {restic.stem}, {rclone.stem}, "
                 f"{programs[0].stem} and {redis[0].stem}"
             ),
         )
-        return self._image(config, self._postgres, tools, agent)
+        return self._image(config, self._postgres(release), tools, agent)
 
-    @cached_property
-    def _postgres(self) -> Layer:
+    def _postgres(self, release: PostgresRelease) -> Layer:
         script = HERE / "postgres/docker-entrypoint.sh"
 
         def fill(writer: LayerWriter) -> None:
-            server = self.sources.postgres_server()
-            sample = f"{POSTGRES_HOME}/share/postgresql/postgresql.conf.sample"
+            server = self.sources.postgres_server(release)
+            sample = f"{release.home}/share/postgresql/postgresql.conf.sample"
             text = (server / "share/postgresql/postgresql.conf.sample").read_text()
             writer.file(sample, text + POSTGRES_DEFAULTS)
             for part in ("bin", "lib", "share"):
-                writer.tree(server / part, f"{POSTGRES_HOME}/{part}")
-            clients = self.sources.postgres_clients()
+                writer.tree(server / part, f"{release.home}/{part}")
+            clients = self.sources.postgres_clients(release)
             # The clients look for their library three folders up, so that layout is kept.
-            writer.tree(clients / "pgserver.libs", "/opt/postgresql/pgserver.libs")
-            for program in sorted((clients / "pgserver/pginstall/bin").iterdir()):
+            writer.tree(clients / release.libraries, f"/opt/postgresql/{release.libraries}")
+            for program in sorted((clients / release.programs).iterdir()):
                 if program.name not in ("postgres", "initdb", "pg_ctl", "ecpg", "pg_config"):
-                    place = f"/opt/postgresql/clients/pginstall/bin/{program.name}"
+                    place = f"/opt/postgresql/clients/{release.prefix}/bin/{program.name}"
                     writer.file(place, program, mode=0o755)
-                    writer.link(f"{POSTGRES_HOME}/bin/{program.name}", place)
-            writer.directory("var/lib/postgresql", owner=(999, 999))
-            writer.directory("var/lib/postgresql/data", mode=0o700, owner=(999, 999))
+                    writer.link(f"{release.home}/bin/{program.name}", place)
+            data = PurePosixPath(release.data.lstrip("/"))
+            for folder in dict.fromkeys(("var/lib/postgresql", str(data.parent))):
+                writer.directory(folder, owner=(999, 999))
+            writer.directory(str(data), mode=0o700, owner=(999, 999))
             writer.directory("run/postgresql", mode=0o3777, owner=(999, 999))
             writer.directory("docker-entrypoint-initdb.d")
             writer.file("usr/local/bin/docker-entrypoint.sh", script, mode=0o755)
 
-        return self.store.layer(
-            key_of("postgres-3", POSTGRES_DEFAULTS, POSTGRES_SERVER, POSTGRES_CLIENTS, script), fill
-        )
+        key = key_of("postgres-3", POSTGRES_DEFAULTS, release.artifact, release.wheel, script)
+        # Two images have it, and are made at the same time.
+        with self._one_at_a_time:
+            return self.store.layer(key, fill)
 
     def redis(self) -> Image:
         """Redis 7.0.15 of Debian 12: the last 7 that a package registry has."""
@@ -401,6 +410,10 @@ class Infrastructure:
 
     def _image(self, config: ImageConfig, *layers: Layer) -> Image:
         return Image(layers=(self.bases.debian, *layers), config=config)
+
+
+def _path(release: PostgresRelease) -> str:
+    return f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:{release.home}/bin"
 
 
 def _labels(content: str) -> Mapping[str, str]:

@@ -45,9 +45,10 @@ def mirror(reference: str, target: str) -> None:
     _docker("push", "--quiet", target)
 
 
-def build(folder: Path, target: str) -> None:
+def build(folder: Path, arguments: Mapping[str, str], target: str) -> None:
     """Build an image of ours from the Dockerfile in a folder, on public ones, and push it."""
-    _docker("build", "--quiet", "--tag", target, str(folder))
+    given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    _docker("build", "--quiet", *given, "--tag", target, str(folder))
     _docker("push", "--quiet", target)
 
 

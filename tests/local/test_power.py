@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.home import Home
+from localcloud.images.postgres_release import POSTGRES
 from localcloud.images.sources import Sources
 from localcloud.processes import wait_until
 from ops import ssh
@@ -144,7 +145,7 @@ def writing(folder: Path, port: int, password: str) -> subprocess.Popen[bytes]:
     (folder / "script.sql").write_text(SCRIPT)
     return subprocess.Popen(
         [
-            str(programs / "pgserver/pginstall/bin/pgbench"),
+            str(programs / POSTGRES.programs / "pgbench"),
             "--no-vacuum", f"--client={CLIENTS}", "--rate=200", "--time=900", "--define=n=0",
             f"--file={folder}/script.sql", "--log", f"--log-prefix={folder}/log",
             "--host=127.0.0.1", f"--port={port}", f"--username={NAME}", NAME,

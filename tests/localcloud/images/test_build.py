@@ -15,7 +15,7 @@ from localcloud.home import Home
 from localcloud.images import public, sources
 from localcloud.images.build import ImageBuilder
 from localcloud.images.delivery import RegistryClient
-from localcloud.images.infrastructure import BACKUP, OWN
+from localcloud.images.infrastructure import BACKUP, BACKUP_FOLDER, NEXT_BACKUP
 from localcloud.images.layers import LayerStore
 from localcloud.images.model import Image, ImageConfig, ImageError, digest_of
 from localcloud.registry.registry import Registry
@@ -129,8 +129,9 @@ def test_public_images_are_pulled_tagged_and_pushed(monkeypatch: pytest.MonkeyPa
     assert commands[2][-1] == "127.0.0.1:5001/library/redis:7.2.11"
 
 
+@pytest.mark.parametrize(("reference", "postgres"), [(BACKUP, "16.15"), (NEXT_BACKUP, "18.4")])
 def test_an_image_of_ours_is_built_where_public_ones_are_pulled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, postgres: str
 ) -> None:
     commands: list[tuple[str, ...]] = []
 
@@ -140,17 +141,20 @@ def test_an_image_of_ours_is_built_where_public_ones_are_pulled(
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setenv(public.VARIABLE, "always")
-    ImageBuilder(Home(tmp_path), Registry(Home(tmp_path))).build_infrastructure([BACKUP])
-    target = f"127.0.0.1:5001/{BACKUP.partition('/')[2]}"
+    ImageBuilder(Home(tmp_path), Registry(Home(tmp_path))).build_infrastructure([reference])
+    target = f"127.0.0.1:5001/{reference.partition('/')[2]}"
+    argument = f"--build-arg=POSTGRES={postgres}"
     assert commands == [
-        ("docker", "build", "--quiet", "--tag", target, str(OWN[BACKUP])),
+        ("docker", "build", "--quiet", argument, "--tag", target, str(BACKUP_FOLDER)),
         ("docker", "push", "--quiet", target),
     ]
 
 
 @pytest.mark.local
 def test_the_backups_dockerfile_has_the_platforms_servers_and_the_restic_tested_here() -> None:
-    bases = re.findall(r"^FROM (\S+)", (OWN[BACKUP] / "Dockerfile").read_text(), re.MULTILINE)
+    dockerfile = (BACKUP_FOLDER / "Dockerfile").read_text()
+    (postgres,) = re.findall(r"^ARG POSTGRES=(\S+)", dockerfile, re.MULTILINE)
+    bases = re.findall(r"^FROM (\S+)", dockerfile.replace("${POSTGRES}", postgres), re.MULTILINE)
     images = {s.kind: s.image for s in load_catalog()}
     assert bases[1:] == [images[Kind.REDIS], images[Kind.POSTGRES]]
     restic = re.fullmatch(r"docker\.io/restic/restic:([\d.]+)@sha256:[0-9a-f]{64}", bases[0])
@@ -161,7 +165,7 @@ def test_the_backups_dockerfile_has_the_platforms_servers_and_the_restic_tested_
 
 
 def test_the_backups_dockerfile_has_the_programs_that_the_agent_calls() -> None:
-    dockerfile = (OWN[BACKUP] / "Dockerfile").read_text()
+    dockerfile = (BACKUP_FOLDER / "Dockerfile").read_text()
     (installed,) = re.findall(r"--no-install-recommends (.+) \\", dockerfile)
     assert {"openssh-client", "python3", "rclone"} <= set(installed.split())
 

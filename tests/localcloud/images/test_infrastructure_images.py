@@ -20,6 +20,7 @@ from components.data.redis import (
     users_of,
 )
 from localcloud.images.infrastructure import BACKUP, Infrastructure
+from localcloud.images.postgres_release import NEXT_POSTGRES, POSTGRES, PostgresRelease
 from tests.localcloud.images.support import Bench, Container, docker, eventually
 
 pytestmark = pytest.mark.local
@@ -27,7 +28,9 @@ PASSWORD = "correct horse"
 SOCKETS = "/var/run/postgresql:uid=999,gid=999,mode=0775"
 
 
-def _postgres(bench: Bench, infrastructure: Infrastructure, folder: Path) -> Container:
+def _postgres(
+    bench: Bench, infrastructure: Infrastructure, folder: Path, release: PostgresRelease
+) -> Container:
     password = folder / "password"
     password.write_text(PASSWORD)
     scripts = folder / "init"
@@ -35,7 +38,7 @@ def _postgres(bench: Bench, infrastructure: Infrastructure, folder: Path) -> Con
     (scripts / "10-extensions.sql").write_text("CREATE EXTENSION pgcrypto;")
     (scripts / "20-role.sh").write_text('psql -U "$POSTGRES_USER" -d postgres -c "CREATE ROLE r"')
     return bench.start(
-        infrastructure.postgres(),
+        infrastructure.postgres(release),
         "postgres",
         "postgres",
         "-c",
@@ -51,7 +54,7 @@ def _postgres(bench: Bench, infrastructure: Infrastructure, folder: Path) -> Con
             f"--tmpfs={SOCKETS}",
             f"--volume={password}:/secret/password:ro",
             f"--volume={scripts}:/docker-entrypoint-initdb.d:ro",
-            "--volume=/var/lib/postgresql/data",
+            f"--volume={release.volume}",
         ],
     )
 
@@ -61,13 +64,15 @@ def _psql(postgres: Container, sql: str, password: str = PASSWORD) -> str:
     return postgres.run("psql", "-At", url, "-c", sql, check=False).strip()
 
 
+@pytest.mark.parametrize("release", [POSTGRES, pytest.param(NEXT_POSTGRES, marks=pytest.mark.full)])
 def test_postgres_makes_the_cluster_its_environment_asks_for(
-    bench: Bench, infrastructure: Infrastructure, tmp_path: Path
+    bench: Bench, infrastructure: Infrastructure, tmp_path: Path, release: PostgresRelease
 ) -> None:
-    postgres = _postgres(bench, infrastructure, tmp_path)
+    postgres = _postgres(bench, infrastructure, tmp_path, release)
     eventually(lambda: "accepting" in postgres.run("pg_isready", "-h", "postgres", check=False),
                "postgres accepts connections")  # fmt: skip
     assert _psql(postgres, "SELECT length(crypt('a', gen_salt('bf')))") == "60"
+    assert _psql(postgres, "SHOW server_version") == release.version
     assert _psql(postgres, "SHOW data_checksums") == "on"
     assert _psql(postgres, "SELECT count(*) FROM pg_roles WHERE rolname = 'r'") == "1"
     assert _psql(postgres, "CREATE EXTENSION pg_stat_statements") == "CREATE EXTENSION"
