@@ -46,10 +46,12 @@ def test_only_what_the_trusted_key_signed_is_taken(
         push(platform, f"{WEB}={tag}")
     signed, unsigned = (pushed(authority, tag) for tag in tags)
     private, public = key(tmp_path, "ours")
-    subprocess.run(
-        ["cosign", "sign", "--yes", "--key", str(private), "--tlog-upload=false", signed],
-        check=True,
-    )
+    services = tmp_path / "no-services.json"
+    for command in (
+        ["signing-config", "create", "--out", str(services)],
+        ["sign", "--yes", "--key", str(private), "--signing-config", str(services), signed],
+    ):
+        subprocess.run(["cosign", *command], check=True)
     Signatures(key=public).verify([signed])
     with pytest.raises(UnsignedImagesError) as caught:
         Signatures(key=public).verify([signed, unsigned])
