@@ -180,7 +180,9 @@ def test_a_service_that_is_down_has_a_friendly_page(
     edge: RunningEdge, accept: str, kind: str
 ) -> None:
     answer = edge.client("down.test").get("/", headers={"Accept": accept})
-    assert (answer.status_code, answer.headers["Content-Type"]) == (502, kind)
+    # It cannot be reached, or a health check has found that out already.
+    assert answer.status_code in (502, 503)
+    assert answer.headers["Content-Type"] == kind
     assert answer.headers["X-Request-Id"] in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
