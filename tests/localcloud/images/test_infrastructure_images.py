@@ -39,7 +39,7 @@ def _postgres(
     (scripts / "20-role.sh").write_text('psql -U "$POSTGRES_USER" -d postgres -c "CREATE ROLE r"')
     return bench.start(
         infrastructure.postgres(release),
-        "postgres",
+        f"postgres-{release.major}",
         "postgres",
         "-c",
         "shared_preload_libraries=pg_stat_statements",
@@ -60,7 +60,7 @@ def _postgres(
 
 
 def _psql(postgres: Container, sql: str, password: str = PASSWORD) -> str:
-    url = f"postgres://manacore@postgres/chat?password={password.replace(' ', '%20')}"
+    url = f"postgres://manacore@{postgres.name}/chat?password={password.replace(' ', '%20')}"
     return postgres.run("psql", "-At", url, "-c", sql, check=False).strip()
 
 
@@ -69,7 +69,7 @@ def test_postgres_makes_the_cluster_its_environment_asks_for(
     bench: Bench, infrastructure: Infrastructure, tmp_path: Path, release: PostgresRelease
 ) -> None:
     postgres = _postgres(bench, infrastructure, tmp_path, release)
-    eventually(lambda: "accepting" in postgres.run("pg_isready", "-h", "postgres", check=False),
+    eventually(lambda: "accepting" in postgres.run("pg_isready", "-h", postgres.name, check=False),
                "postgres accepts connections")  # fmt: skip
     assert _psql(postgres, "SELECT length(crypt('a', gen_salt('bf')))") == "60"
     assert _psql(postgres, "SHOW server_version") == release.version
