@@ -38,7 +38,7 @@ def let_loader_write(program: Path) -> None:
         shares_a_page = one.start // _PAGE * _PAGE < dynamic.end and dynamic.start < one.end
         if one.kind == _LOAD and shares_a_page and not one.flags & _WRITABLE:
             struct.pack_into("<I", content, one.place + 4, one.flags | _WRITABLE)
-            program.write_bytes(content)
+    program.write_bytes(content)
 
 
 def _segments(content: bytearray) -> list[_Segment]:
