@@ -18,7 +18,7 @@ from localcloud.images import public
 from localcloud.images.apps import Apps
 from localcloud.images.base import Bases
 from localcloud.images.delivery import RegistryClient
-from localcloud.images.infrastructure import OWN, Infrastructure
+from localcloud.images.infrastructure import BACKUP_FOLDER, OWN, Infrastructure
 from localcloud.images.layers import LayerStore
 from localcloud.images.model import Image, ImageError, Progress
 from localcloud.images.service import AppService
@@ -188,11 +188,10 @@ class ImageBuilder:
         return True
 
     def _mirror(self, reference: str) -> None:
-        if own := OWN.get(reference):
-            folder, postgres = own
+        if postgres := OWN.get(reference):
             arguments = {"POSTGRES": postgres.version}
-            public.build(folder, arguments, self.registry.push_target(reference))
-            self.progress(f"{reference} built from {folder.name}/Dockerfile")
+            public.build(BACKUP_FOLDER, arguments, self.registry.push_target(reference))
+            self.progress(f"{reference} built from {BACKUP_FOLDER.name}/Dockerfile")
             return
         if not self.registry.has(reference):
             public.mirror(reference, self.registry.push_target(reference))

@@ -19,16 +19,13 @@ HERE = Path(__file__).parent
 # As the public image changes the sample that each new cluster's configuration is made of.
 POSTGRES_DEFAULTS = "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n"
 NOBODY = (65534, 65534)
-# Our own images have no public counterpart to be pulled: each is made from its Dockerfile then.
 BACKUP = "ghcr.io/wuesteon/manacore-backup:1.6.0"
 # The same agent on the PostgreSQL that an upgrade goes to.
 NEXT_BACKUP = f"{BACKUP}-postgres{NEXT_POSTGRES.major}"
 BACKUP_FOLDER = HERE.parents[1] / "images/backup"
-# The folder of the Dockerfile of each, and the PostgreSQL that it is built on.
-OWN: Mapping[str, tuple[Path, PostgresRelease]] = {
-    BACKUP: (BACKUP_FOLDER, POSTGRES),
-    NEXT_BACKUP: (BACKUP_FOLDER, NEXT_POSTGRES),
-}
+# Our own images have no public counterpart to be pulled: each is built from the Dockerfile in that
+# folder then, on this PostgreSQL.
+OWN: Mapping[str, PostgresRelease] = {BACKUP: POSTGRES, NEXT_BACKUP: NEXT_POSTGRES}
 PYTHON_PACKAGES = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libbz2-1.0",
     "libexpat1", "libffi8", "liblzma5",
