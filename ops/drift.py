@@ -3,17 +3,21 @@
 A full refresh asks every vendor about every resource, and hangs on a server that is gone. Here the
 cloud is asked first. A server that is still there is asked by two ssh commands what it has:
 containers, networks, and the files that containers mount. Only what is missing, stopped or altered
-is refreshed, or marked to be written again, so that the update mends it.
+is refreshed, or marked to be written again, so that the update mends it. The pointers by which an
+edge finds the live slots are such files too.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from pulumi import automation as auto
 
+from components.docker.files import digest_of
+from components.edge import pointers
 from ops import console, files, health
 from ops.health import Containers
 from ops.progress import resource
@@ -24,6 +28,7 @@ CONTAINER = "docker:index/container:Container"
 NETWORK = "docker:index/network:Network"
 HOST = "manacore:docker:Host"
 FILES = "manacore:docker:Files"
+EDGE = "manacore:edge:Edge"
 COMMAND = "command:local:Command"
 Resource = Mapping[str, Any]
 Servers = Mapping[str, Mapping[str, Any]]
@@ -78,10 +83,10 @@ def gone(before: Iterable[Resource], after: Iterable[Resource]) -> list[str]:
     return [_urn(found) for found in before if _urn(found) not in kept]
 
 
-def forgotten(deployment: Mapping[str, Any], components: Sequence[str]) -> dict[str, Any]:
-    """The state in which the files of these components were never written.
+def forgotten(deployment: Mapping[str, Any], stale: Sequence[str]) -> dict[str, Any]:
+    """The state in which these files were never written: by URN, components or their commands.
 
-    Their command keeps its id, so what depends on it stays; but it has another input than the
+    The command keeps its id, so what depends on it stays; but it has another input than the
     program's, and the update writes the files again.
     """
     result = dict(deployment)
@@ -95,7 +100,7 @@ def forgotten(deployment: Mapping[str, Any], components: Sequence[str]) -> dict[
                 if found.get(half)
             },
         }
-        if found["type"] == COMMAND and found.get("parent") in components
+        if found["type"] == COMMAND and (found["urn"] in stale or found.get("parent") in stale)
         else found
         for found in cast("list[dict[str, Any]]", result["resources"])
     ]
@@ -124,13 +129,10 @@ class State:
     def folders(self) -> dict[str, dict[str, tuple[str, str]]]:
         """By server: the URN of each folder of files, with its path and its digest."""
         found: dict[str, dict[str, tuple[str, str]]] = {}
-        for server, held in self._by_server(FILES):
-            known = cast("Resource", held.get("outputs") or {})
-            if "digest" in known:
-                found.setdefault(server, {})[_urn(held)] = (
-                    str(known["folder"]),
-                    str(known["digest"]),
-                )
+        for server, held in self._by_server(FILES, COMMAND):
+            folder = _pointers(held) if held["type"] == COMMAND else _written(held)
+            if folder:
+                found.setdefault(server, {})[_urn(held)] = folder
         return found
 
     def _by_server(self, *kinds: str) -> Iterator[tuple[str, Resource]]:
@@ -143,6 +145,19 @@ class State:
                 urn = parents.get(urn, "")
             if urn:
                 yield urn.rsplit("::", 1)[-1].removeprefix(f"{self.stack}-"), held
+
+
+def _written(held: Resource) -> tuple[str, str] | None:
+    known = cast("Resource", held.get("outputs") or {})
+    return (str(known["folder"]), str(known["digest"])) if "digest" in known else None
+
+
+def _pointers(held: Resource) -> tuple[str, str] | None:
+    edge, name = str(held.get("parent") or ""), _urn(held).rsplit("::", 1)[-1]
+    if not edge or _type_of(edge) != EDGE or not name.endswith(f"-{pointers.RESOURCE}"):
+        return None
+    bundle = json.loads(cast("Resource", held.get("inputs") or {}).get("stdin") or "{}")
+    return f"{pointers.FOLDER}/{pointers.LIVE}", digest_of(bundle.get("files") or {})
 
 
 def _urn(found: Resource) -> str:

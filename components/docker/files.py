@@ -86,6 +86,11 @@ class Files(Component):
         self.register()
 
 
+def digest_of(files: Mapping[str, str]) -> str:
+    """The digest of files by their relative paths, as `Files.digest` is."""
+    return _digest(_bundle(files))
+
+
 def _bundle(files: Mapping[str, str]) -> str:
     encoded = {name: base64.b64encode(text.encode()).decode() for name, text in files.items()}
     return json.dumps(encoded, sort_keys=True)

@@ -16,6 +16,8 @@ from components.docker.files import ROOT
 
 FOLDER = f"{ROOT}/edge-slots"
 MOUNTED = "/etc/edge-slots"
+LIVE = "live"
+"""The link in the folder to the set that is read."""
 RESOURCE = "slots"
 """The end of the name of the resource that makes them live: `<edge>-slots`."""
 # No service has a dot in its name.
@@ -100,7 +102,7 @@ class Pointers:
 
 def placeholder(service: str) -> str:
     """Caddy's placeholder of a service's live address, resolved at each request."""
-    return f"{{file.{MOUNTED}/live/{service}}}"
+    return f"{{file.{MOUNTED}/{LIVE}/{service}}}"
 
 
 def gate(service: str) -> str:

@@ -26,6 +26,7 @@ STAGING = Platform()
 SERVER = "hcloud:index/server:Server"
 RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 SECRETS = "sudo find /srv/manacore -type f -path '*secret*' -exec sha256sum {} + | sort -k 2"
+POINTERS = "grep . /srv/manacore/edge-slots/live/*"
 PSQL = "docker exec postgres psql -U postgres -Atc"
 CONTAINER, NETWORK = "docker:index/container:Container", "docker:index/network:Network"
 
@@ -159,15 +160,19 @@ def test_a_larger_server_type_keeps_the_server_and_all_services(tmp_path: Path) 
 
 
 def test_what_is_lost_on_a_server_comes_back_by_one_up() -> None:
+    pointers = STAGING.remote(POINTERS)
     STAGING.remote(
         "docker stop chat-web-blue; docker rm --force quote-web-blue memoro-web-blue;"
-        "sudo rm -rf /srv/manacore/secrets/mana-core-auth-blue"
+        "sudo rm -rf /srv/manacore/secrets/mana-core-auth-blue;"
+        "sudo sed -i s/blue/green/ /srv/manacore/edge-slots/live/mana-core-auth"
     )
+    assert STAGING.remote(POINTERS) != pointers
     assert STAGING.manacore("status", code=1)["healthy"] == 36
 
     STAGING.up()
 
     assert STAGING.remote("sudo ls /srv/manacore/secrets/mana-core-auth-blue").split()
+    assert STAGING.remote(POINTERS) == pointers
     assert STAGING.preview() == {}
     assert_nothing_is_doubled_or_orphaned()
 

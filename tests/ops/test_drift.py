@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.docker.files import digest_of
+from components.edge import pointers
+from components.edge.pointers import Pointers
 from ops import drift
 from ops.drift import State, forgotten
 from ops.health import Containers
@@ -69,6 +72,24 @@ def test_each_server_is_judged_by_what_it_has_itself() -> None:
 def test_folders_of_files_are_known_with_their_digest() -> None:
     folders = State("staging", RESOURCES).folders()
     assert folders == {"main": {urn_of("secrets"): ("/srv/secrets", "abc")}}
+
+
+def test_the_live_pointers_of_an_edge_are_files_as_well() -> None:
+    edge = f"{NESTED}{drift.EDGE}::staging-main-edge"
+    chosen = Pointers(dials={"chat": "chat-blue:3000"})
+    of_edge = {"type": drift.COMMAND, "parent": edge, "inputs": {"stdin": chosen.bundle}}
+    urn = f"{edge}$c::staging-main-edge-{pointers.RESOURCE}"
+    flipped = {**of_edge, "urn": urn}
+    held = [
+        {"urn": HOST, "type": drift.HOST},
+        {"urn": edge, "type": drift.EDGE, "parent": HOST},
+        flipped,
+        {**of_edge, "urn": f"{urn}-folder"},
+    ]
+    expected = ("/srv/manacore/edge-slots/live", digest_of(chosen.files))
+    assert State("staging", held).folders() == {"main": {urn: expected}}
+    (written,) = forgotten({"resources": [flipped]}, [urn])["resources"]
+    assert written == {**flipped, "inputs": {"stdin": ""}}
 
 
 def test_files_that_were_altered_are_written_again_under_the_same_id() -> None:

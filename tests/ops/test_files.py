@@ -28,7 +28,7 @@ def test_altered_lost_and_added_files_are_noticed_and_untouched_ones_are_not(
 ) -> None:
     content = {"a.txt": "one\n", "sub/b.txt": "zwei ü\n"}
     bundle = vars(written)["_bundle"](content)
-    digest = vars(written)["_digest"](bundle)
+    digest = written.digest_of(content)
     folders: dict[str, tuple[str, str]] = {}
     for name in ("kept", "altered", "lost", "added"):
         folder = tmp_path / name
@@ -43,6 +43,8 @@ def test_altered_lost_and_added_files_are_noticed_and_untouched_ones_are_not(
     (tmp_path / "altered" / "a.txt").write_text("two\n")
     (tmp_path / "lost" / "sub" / "b.txt").unlink()
     (tmp_path / "added" / "c.txt").write_text("")
+    (tmp_path / "linked").symlink_to("kept")
+    folders["linked"] = (str(tmp_path / "linked"), digest)
 
     assert files.altered(here, folders) == ["altered", "lost", "added"]
 
