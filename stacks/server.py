@@ -338,27 +338,25 @@ class ServerStack:
         )
 
     def _targets(self) -> list[Target]:
-        """Monitoring is scraped directly, apps through the metrics listener of their edge.
-
-        So is the backup, where it is on the same server; elsewhere nothing reaches it.
-        """
+        """What is here is scraped directly, apps and what is elsewhere by their server's edge."""
         edges = [
             Target(service=f"edge-{server}", address=address, path="/metrics")
             for server, address in self.metrics_hosts.items()
         ]
-        monitoring = [
-            Target(service=s.name, address=f"{s.name}:{s.port}", path=s.metrics)
-            for s in self.inputs.catalog
-            if s.metrics and role_of(s) in {Role.MONITORING, Role.DATA} & self.roles
-        ]
-        apps = self.metrics_hosts[self.inputs.settings.holder(Role.APP)]
+        told = [s for s in self.inputs.catalog if s.metrics and role_of(s) is not Role.EDGE]
+        here = [s for s in told if not s.slots and role_of(s) in self.roles]
+        holder = self.inputs.settings.holder
         return [
             *edges,
-            *monitoring,
+            *(Target(service=s.name, address=f"{s.name}:{s.port}", path=s.metrics) for s in here),
             *(
-                Target(service=s.name, address=apps, path=f"/metrics/{s.name}")
-                for s in self.inputs.catalog.slotted
-                if s.metrics
+                Target(
+                    service=s.name,
+                    address=self.metrics_hosts[holder(role_of(s))],
+                    path=f"/metrics/{s.name}",
+                )
+                for s in told
+                if s not in here
             ),
         ]
 
@@ -397,7 +395,7 @@ class ServerStack:
                     metrics=[
                         MetricsRoute(name=s.name, upstream=_upstream(s), path=s.metrics)
                         for s in here
-                        if s.slots and s.metrics
+                        if s.metrics and (s.slots or Role.MONITORING not in self.roles)
                     ],
                     certificates=Certificates(
                         issuer=tls.issuer,

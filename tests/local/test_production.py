@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.processes import wait_until
 from tests.local.platform import Answer, Platform, changed_tree, hetzner
 
 pytestmark = [pytest.mark.local, pytest.mark.full]
@@ -17,13 +18,16 @@ TWO = """\
     monitoring: {type: cx33, location: fsn1, roles: [edge, monitoring], volume: 20, backups: false}
     main: {type: ccx43, location: fsn1, roles: [edge, app, data], volume: 160, """
 PROTECTED = "manacore:protect: true"
+# Some of Prometheus' rounds.
+PATIENCE_SECONDS = 120
 
 
-def figures(platform: Platform, server: str) -> list[Answer]:
-    """What Prometheus has of its targets."""
-    query = "http://127.0.0.1:9090/api/v1/query?query=up"
+def answering(platform: Platform, server: str) -> set[str]:
+    """The services of which Prometheus has figures."""
+    query = "http://127.0.0.1:9090/api/v1/query?query=up==1"
     told = json.loads(platform.remote(f"docker exec prometheus wget -q -O - '{query}'", server))
-    return list(told["data"]["result"])
+    found: list[Answer] = told["data"]["result"]
+    return {str(one["metric"].get("service")) for one in found}
 
 
 def test_production_comes_up_beside_staging_is_spread_over_two_servers_and_destroyed(
@@ -48,9 +52,10 @@ def test_production_comes_up_beside_staging_is_spread_over_two_servers_and_destr
         "manacore-production-main",
         "manacore-production-monitoring",
     }
-    found = [figure["metric"] for figure in figures(two, "monitoring")]
-    scraped = {metric["service"] for metric in found if "service" in metric}
-    assert {"chat-backend", "edge-main", "edge-monitoring"} <= scraped
+    expected = {"chat-backend", "backup", "edge-main", "edge-monitoring", "loki"}
+    assert wait_until(
+        lambda: expected <= answering(two, "monitoring"), timeout=PATIENCE_SECONDS, every=2
+    ), expected - answering(two, "monitoring")
 
     lifted = Platform(
         stack="production",

@@ -266,14 +266,17 @@ def test_what_nobody_can_make_again_is_backed_up_and_mounted_for_reading_only(pl
         assert mounted[target]["readOnly"]
 
 
-def test_prometheus_asks_the_backup_where_it_can_reach_it() -> None:
-    def asked(**changes: object) -> bool:
+def test_prometheus_asks_the_backup_itself_or_by_the_edge_of_its_server() -> None:
+    def asked(**changes: object) -> tuple[tuple[str, str], bool]:
         recorder, _ = planned("production", **changes)
-        text = files(recorder, "prometheus-config")["prometheus.yml"]
-        return "backup:9187" in text
+        jobs = json.loads(files(recorder, "prometheus-config")["prometheus.yml"])["scrape_configs"]
+        (job,) = [job for job in jobs if job["job_name"] == "backup"]
+        (address,) = job["static_configs"][0]["targets"]
+        routed = "/metrics/backup" in edge_configs(recorder)["main"]
+        return (address, job["metrics_path"]), routed
 
-    assert asked()
-    assert not asked(servers=PHASE_2)
+    assert asked() == (("backup:9187", "/metrics"), False)
+    assert asked(servers=PHASE_2) == (("10.1.0.10:9180", "/metrics/backup"), True)
 
 
 def test_in_phase_2_prometheus_scrapes_the_apps_over_the_private_network() -> None:
