@@ -18,6 +18,7 @@ from localcloud import engine, stack_config
 from localcloud.credentials import Credentials
 from localcloud.docker_daemon import LABEL, DockerDaemon
 from localcloud.home import Home
+from localcloud.objects.box import StorageBox
 from localcloud.objects.store import KEY_ID, SECRET, ObjectStore
 from localcloud.preflight import EMULATOR_PORTS, PROVIDER_PORTS
 from localcloud.processes import NotReadyError, Process
@@ -68,6 +69,8 @@ class LocalCloud:
         )
         with self.steps.step("object store, emulators and providers"):
             self._start_objects()
+            if self._config(stack).has_second_copy:
+                self._start_box()
             self._start_emulators()
             self._start_providers()
         with self.steps.step(f"configuration of {stack}"):
@@ -76,7 +79,7 @@ class LocalCloud:
     def down(self) -> None:
         """Remove everything that `up` made, whatever state it is in; the caches stay."""
         with self.steps.step("processes"):
-            for process in (self._emulators, self._providers, self._objects):
+            for process in (self._emulators, self._providers, self._objects, self._box):
                 process.stop()
             _end_ssh_connections()
         daemon = DockerDaemon(self.home)
@@ -138,12 +141,21 @@ class LocalCloud:
     def _objects(self) -> Process:
         return Process(name="objects", run=self.home.run, logs=self.home.logs)
 
+    @property
+    def _box(self) -> Process:
+        return Process(name="box", run=self.home.run, logs=self.home.logs)
+
+    @property
+    def _storage_box(self) -> StorageBox:
+        return StorageBox(self.home, self.credentials)
+
     def _config(self, stack: str) -> StackConfig:
         return StackConfig(
             stack=stack,
             root=self.root,
             folder=self.stack_folder(stack),
             credentials=self.credentials,
+            box=self._storage_box,
         )
 
     def _beside_each_other(self, *tasks: tuple[str, Callable[[], None]]) -> None:
@@ -192,6 +204,10 @@ class LocalCloud:
         self._serve(
             self._objects, store.command(), store.variables(secrets), [store.port], host=store.host
         )
+
+    def _start_box(self) -> None:
+        box = self._storage_box
+        self._serve(self._box, box.command(), {}, [box.port], host=box.host)
 
     def _start_emulators(self) -> None:
         seed = self.home.local / "seed.json"

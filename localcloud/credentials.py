@@ -25,11 +25,17 @@ class Credentials:
         Each stack has its own: Hetzner takes a public key only once in a project, and the stacks
         of a local cloud share one.
         """
-        file = self.folder / f"id_ed25519_{stack}"
-        if not file.exists():
-            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(file)]
-            subprocess.run(command, check=True, capture_output=True)
-        return file
+        return self._pair(stack)
+
+    @property
+    def copy_key(self) -> Path:
+        """Log in to the Storage Box with it."""
+        return self._pair("copy")
+
+    @property
+    def box_key(self) -> Path:
+        """The Storage Box's own: who connects knows by it that it is no other."""
+        return self._pair("box")
 
     @property
     def passphrase_file(self) -> Path:
@@ -37,8 +43,13 @@ class Credentials:
         return self.folder / "passphrase"
 
     def public_key(self, stack: str) -> str:
-        """The line for `authorized_keys`, without a comment."""
-        return " ".join(self.private_key(stack).with_suffix(".pub").read_text().split()[:2])
+        """The line of a stack for `authorized_keys`."""
+        return self.public(self.private_key(stack))
+
+    @staticmethod
+    def public(private: Path) -> str:
+        """The public half of a pair: its type and its base64, without a comment."""
+        return " ".join(private.with_suffix(".pub").read_text().split()[:2])
 
     @property
     def _file(self) -> Path:
@@ -66,6 +77,13 @@ class Credentials:
             values |= {key: secrets.token_urlsafe(24) for key in missing}
             self._write(values)
         return {name: values[key] for key, name in wanted.items()}
+
+    def _pair(self, name: str) -> Path:
+        file = self.folder / f"id_ed25519_{name}"
+        if not file.exists():
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(file)]
+            subprocess.run(command, check=True, capture_output=True)
+        return file
 
     def _read(self) -> dict[str, str]:
         if not self._file.exists():

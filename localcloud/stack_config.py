@@ -14,7 +14,9 @@ import yaml
 
 from catalog import Catalog
 from localcloud.credentials import Credentials
+from localcloud.objects.box import StorageBox
 from localcloud.objects.store import ENDPOINT
+from stacks import second_copy
 
 PROJECT = "manacore"
 
@@ -35,11 +37,18 @@ class StackConfig:
     root: Path
     folder: Path
     credentials: Credentials
+    box: StorageBox
 
     @property
     def file(self) -> Path:
         """The completed configuration."""
         return self.folder / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def has_second_copy(self) -> bool:
+        """Whether the committed configuration asks for one."""
+        config = _read(self.root / self.file.name)["config"]
+        return bool(config.get(f"{PROJECT}:backup", {}).get("copy_to"))
 
     def write(self) -> None:
         """Write both files; secrets that are there already are kept."""
@@ -51,12 +60,14 @@ class StackConfig:
             options = cast("dict[str, Any]", runtime).setdefault("options", {})
             options["virtualenv"] = str(self.root / ".venv")
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
-        merged = overlaid(_read(self.root / self.file.name), self.credentials, self.stack)
+        merged = overlaid(_read(self.root / self.file.name), self.credentials, self.box, self.stack)
         if self.file.exists():
             before = _read(self.file)
             if "encryptionsalt" in before:
                 merged["encryptionsalt"] = before["encryptionsalt"]
-                kept = before.get("config", {}).get(f"{PROJECT}:secrets")
+                kept = dict(before.get("config", {}).get(f"{PROJECT}:secrets") or {})
+                if not self.has_second_copy:
+                    kept.pop(second_copy.SECRET, None)
                 if kept:
                     merged["config"][f"{PROJECT}:secrets"] = kept
         self.file.write_text(yaml.safe_dump(merged, sort_keys=False))
@@ -69,6 +80,8 @@ class StackConfig:
             pulumi.run("stack", "init", self.stack)
         held = _read(self.file)["config"].get(f"{PROJECT}:secrets", {})
         values = self.credentials.service_secrets(catalog.secret_names)
+        if self.has_second_copy:
+            values[second_copy.SECRET] = self.credentials.copy_key.read_text()
         missing = {name: value for name, value in values.items() if name not in held}
         if missing:
             pairs: list[str] = []
@@ -77,7 +90,9 @@ class StackConfig:
             pulumi.run("config", "set-all", "--stack", self.stack, "--path", *pairs)
 
 
-def overlaid(committed: Mapping[str, Any], credentials: Credentials, stack: str) -> dict[str, Any]:
+def overlaid(
+    committed: Mapping[str, Any], credentials: Credentials, box: StorageBox, stack: str
+) -> dict[str, Any]:
     """The committed configuration with what is the local cloud's own."""
     config: dict[str, Any] = dict(committed["config"])
     ssh = dict(config.get(f"{PROJECT}:ssh", {}))
@@ -87,10 +102,10 @@ def overlaid(committed: Mapping[str, Any], credentials: Credentials, stack: str)
     tls = dict(config.get(f"{PROJECT}:tls", {}))
     tls["issuer"] = "internal"
     config[f"{PROJECT}:tls"] = tls
-    backup = config.get(f"{PROJECT}:backup", {})
-    # There is no server for a second copy here, nor its key: secrets are the local cloud's own.
-    own = {key: value for key, value in backup.items() if not key.startswith("copy_")}
-    config[f"{PROJECT}:backup"] = {**own, "endpoint": ENDPOINT}
+    backup = dict(config.get(f"{PROJECT}:backup", {}))
+    if backup.get("copy_to"):
+        backup |= {"copy_to": box.address(stack), "copy_host_key": box.host_key}
+    config[f"{PROJECT}:backup"] = {**backup, "endpoint": ENDPOINT}
     config.pop(f"{PROJECT}:secrets", None)
     # Nobody signs what is made here.
     config.pop(f"{PROJECT}:image_key", None)

@@ -9,6 +9,8 @@ import yaml
 
 from catalog import load_catalog
 from localcloud.credentials import Credentials
+from localcloud.home import Home
+from localcloud.objects.box import StorageBox
 from localcloud.stack_config import StackConfig, overlaid, seed
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +20,20 @@ def credentials(folder: Path) -> Credentials:
     made = Credentials(folder / "keys")
     made.ensure()
     return made
+
+
+def box(folder: Path) -> StorageBox:
+    return StorageBox(Home(folder), credentials(folder))
+
+
+def config_of(folder: Path, root: Path = ROOT) -> StackConfig:
+    return StackConfig(
+        stack="staging",
+        root=root,
+        folder=folder / "staging",
+        credentials=credentials(folder),
+        box=box(folder),
+    )
 
 
 def test_credentials_are_made_once_and_only_the_owner_reads_them(tmp_path: Path) -> None:
@@ -47,14 +63,10 @@ def test_the_committed_configuration_is_kept_but_for_what_is_local(tmp_path: Pat
             "manacore:servers": {"main": {"type": "ccx33"}},
             "manacore:ssh": {"keys": {"team": "ssh-ed25519 AAAA"}, "sources": ["10.0.0.0/8"]},
             "manacore:secrets": {"X": {"secure": "v1:theirs"}},
-            "manacore:backup": {
-                "run_at": "03:00",
-                "endpoint": "https://theirs",
-                "copy_to": "sftp://u1@box.example.org/backups",
-            },
+            "manacore:backup": {"run_at": "03:00", "endpoint": "https://theirs"},
         },
     }
-    local = overlaid(committed, made, "staging")
+    local = overlaid(committed, made, box(tmp_path), "staging")
     assert local["config"]["manacore:servers"] == committed["config"]["manacore:servers"]
     ssh = local["config"]["manacore:ssh"]
     assert ssh["keys"] == {"local": made.public_key("staging")}
@@ -66,10 +78,37 @@ def test_the_committed_configuration_is_kept_but_for_what_is_local(tmp_path: Pat
     assert backup == {"run_at": "03:00", "endpoint": "http://198.51.100.1:7070"}
 
 
+def test_a_second_copy_goes_to_the_local_box(tmp_path: Path) -> None:
+    made = credentials(tmp_path)
+    theirs = {"copy_to": "sftp://u1@box.example.org/backups", "copy_host_key": "t", "copy_at": "4"}
+    local = overlaid({"config": {"manacore:backup": theirs}}, made, box(tmp_path), "staging")
+    assert local["config"]["manacore:backup"] == {
+        "copy_to": "sftp://box@198.51.100.1:7023/staging",
+        "copy_host_key": made.public(made.box_key),
+        "copy_at": "4",
+        "endpoint": "http://198.51.100.1:7070",
+    }
+
+
+def test_the_copys_key_is_kept_only_as_long_as_there_is_a_copy(tmp_path: Path) -> None:
+    held = {"A": {"secure": "v1:x"}, "BACKUP_COPY_KEY": {"secure": "v1:y"}}
+    copied: dict[str, Any] = {"copy_to": "sftp://u1@box.example.org/backups"}
+    for backup, kept in ((copied, held), ({}, {"A": held["A"]})):
+        config = config_of(tmp_path, tmp_path)
+        (tmp_path / "Pulumi.yaml").write_text("name: manacore")
+        committed = {"config": {"manacore:backup": backup}}
+        (tmp_path / "Pulumi.staging.yaml").write_text(yaml.safe_dump(committed))
+        config.write()
+        content = yaml.safe_load(config.file.read_text())
+        content["encryptionsalt"], content["config"]["manacore:secrets"] = "v1:ours", held
+        config.file.write_text(yaml.safe_dump(content))
+        config.write()
+        written = yaml.safe_load(config.file.read_text())
+        assert written["config"]["manacore:secrets"] == kept
+
+
 def test_the_files_are_written_outside_the_tree_and_point_into_it(tmp_path: Path) -> None:
-    config = StackConfig(
-        stack="staging", root=ROOT, folder=tmp_path / "staging", credentials=credentials(tmp_path)
-    )
+    config = config_of(tmp_path)
     config.write()
     project = yaml.safe_load((config.folder / "Pulumi.yaml").read_text())
     assert project["main"] == str(ROOT)
@@ -77,9 +116,7 @@ def test_the_files_are_written_outside_the_tree_and_point_into_it(tmp_path: Path
 
 
 def test_writing_again_keeps_what_was_encrypted(tmp_path: Path) -> None:
-    config = StackConfig(
-        stack="staging", root=ROOT, folder=tmp_path / "staging", credentials=credentials(tmp_path)
-    )
+    config = config_of(tmp_path)
     config.write()
     content = yaml.safe_load(config.file.read_text())
     content["encryptionsalt"] = "v1:ours"
