@@ -18,6 +18,9 @@ mounted='{{range .Mounts}}{{if eq .Destination "'$target'"}}{{.Source}}{{end}}{{
 here=$(docker inspect "$agent" --format "$mounted")
 [ -n "$here" ] || { echo "$source is not mounted in $agent" >&2; exit 1; }
 copy=$(dirname "$here")/${beside:-$(basename "$here")_restored_$stamp}
+# Copies of commands that were killed: only one at a time is under way.
+[ -n "$beside" ] || sudo find "$(dirname "$here")" -mindepth 1 -maxdepth 1 \\
+  -regextype posix-extended -regex ".*/$(basename "$here")_restored_[0-9]{14}" -exec rm -r {} +
 sudo mkdir -m 0700 "$copy"
 if ! docker exec "$agent" python3 -m agent export "$source" --snapshot "$snapshot" |
   sudo tar -x -p --numeric-owner -C "$copy"

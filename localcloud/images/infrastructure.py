@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 # As the public image changes the sample that each new cluster's configuration is made of.
 POSTGRES_DEFAULTS = "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n"
 NOBODY = (65534, 65534)
-BACKUP = "ghcr.io/wuesteon/manacore-backup:1.6.0"
+BACKUP = "ghcr.io/wuesteon/manacore-backup:1.7.0"
 # The same agent on the PostgreSQL that an upgrade goes to.
 NEXT_BACKUP = f"{BACKUP}-postgres{NEXT_POSTGRES.major}"
 BACKUP_FOLDER = HERE.parents[1] / "images/backup"

@@ -76,6 +76,18 @@ def test_what_the_role_backed_up_it_brings_back_in_its_owners_name(bench: RoleBe
     assert kept == "chat"
 
 
+def test_what_a_killed_restore_left_goes_with_the_next_one(bench: RoleBench) -> None:
+    for name in ("chat_restored_20260101000000", "chat_restored_by_hand"):
+        bench.sql(f"CREATE DATABASE {name} OWNER chat", "postgres")
+
+    code, told = bench.agent("restore", "postgres/chat")
+
+    assert code == 0, told
+    left = "SELECT datname FROM pg_database WHERE datname ~ '_restored_'"
+    assert bench.sql(left) == "chat_restored_by_hand"
+    bench.sql("DROP DATABASE chat_restored_by_hand", "postgres")
+
+
 def test_a_proof_needs_no_more(bench: RoleBench) -> None:
     code, told = bench.agent("verify")
     assert code == 0, told

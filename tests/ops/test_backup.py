@@ -491,6 +491,16 @@ def test_a_folder_beside_stops_nobody(server: Path) -> None:
     assert "stop" not in (server / "asked").read_text()
 
 
+def test_the_copy_of_a_command_that_was_killed_goes_with_the_next_one(server: Path) -> None:
+    for name in ("edge-data_restored_20260101000000", "edge-data_restored_2", "look"):
+        (server / "mnt" / name / "some").mkdir(parents=True)
+    placed("another")
+    assert len(list((server / "mnt").iterdir())) == 5, "nothing is replaced: nothing goes"
+    placed()
+    left = {path.name.partition("_before_")[0] for path in (server / "mnt").iterdir()}
+    assert left == {"edge-data", "edge-data_restored_2", "look", "another"}
+
+
 def test_a_dump_that_is_not_whole_touches_no_folder(server: Path) -> None:
     (server / "broken").touch()
     with pytest.raises(OpsError, match="refused") as error:

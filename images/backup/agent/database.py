@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from .postgres import Postgres, quoted
 from .process import AgentError, Programs, Take
 from .source import Target, Terms
 from .throwaway import Lab
+
+# Followed by the time, it ends the name of a copy that is to take the place of its database.
+_RESTORED = "_restored_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +66,20 @@ class Database:
 
     def copied(self, manifest: Manifest, dump: Path, target: Target) -> str:
         """The name of a copy beside, once it is what was dumped; raises `AgentError`."""
-        name = target.beside or f"{self.database}_restored_{target.stamp}"
+        name = target.beside
+        if not name:
+            self._drop_unfinished()
+            name = f"{self.database}{_RESTORED}{target.stamp}"
         self.server.load(manifest, dump, name)
         if different := self.server.differences(manifest, name):
             raise AgentError(f"the copy {name} is not what was backed up: " + "; ".join(different))
         return name
+
+    def _drop_unfinished(self) -> None:
+        """Drop the copies of restores that were killed: only one at a time is under way."""
+        ours = re.compile(rf"{re.escape(self.database)}{_RESTORED}[0-9]{{14}}")
+        for left in filter(ours.fullmatch, self.server.databases()):
+            self.server.query(f"DROP DATABASE {quoted(left)} WITH (FORCE)")
 
 
 def take_places(server: Postgres, copies: Mapping[str, str], target: Target) -> dict[str, str]:
