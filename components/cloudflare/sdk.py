@@ -70,10 +70,10 @@ else:
             missing = [name for name in cls.required if given.get(name) is None]
             if missing:
                 raise TypeError(f"Missing required property {missing[0]!r}")
-            inputs = {name: given.get(name) for name in known}
-            for name in cls.secret:
-                if inputs[name] is not None:
-                    inputs[name] = pulumi.Output.secret(inputs[name])
+            # Each property that is registered costs several futures, whether it is given or not.
+            inputs = {name: given[name] for name in known if given.get(name) is not None}
+            for name in set(cls.secret) & inputs.keys():
+                inputs[name] = pulumi.Output.secret(inputs[name])
             return inputs | dict.fromkeys(cls.outputs)
 
         @classmethod

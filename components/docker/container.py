@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pulumi
 import pulumi_docker as docker
@@ -107,6 +108,31 @@ class Described:
     env: pulumi.Output[dict[str, str]]
 
 
+class _Given(pulumi.CustomResource):
+    """Behind an SDK's class, registers only the properties that are given.
+
+    The SDK makes an output, which is several futures, of every property that there is: of a
+    container's seventy-eight a third is given, and what the daemon adds nobody reads.
+    """
+
+    def __init__(
+        self,
+        t: str,
+        name: str,
+        props: docker.ContainerArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        held = vars(props)
+        for unset in [key for key, value in held.items() if value is None]:
+            del held[unset]
+        # Not a mapping, as the SDKs' own classes hand it on: its type has the vendor's spelling.
+        super().__init__(t, name, cast(Any, props), opts)
+
+
+class _Container(docker.Container, _Given):
+    pass
+
+
 _NEVER_UPDATED = ("healthcheck", "init", "tmpfs")
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 
@@ -135,7 +161,7 @@ def container(
     variables = resolved(args.env)
     env = variables.apply(lambda found: [f"{key}={value}" for key, value in sorted(found.items())])
     args.host.containers.append(Described(args=args, env=variables))
-    return docker.Container(
+    return _Container(
         name,
         name=args.container,
         hostname=None if args.joined else args.container,
