@@ -343,22 +343,19 @@ class ServerStack:
             Target(service=f"edge-{server}", address=address, path="/metrics")
             for server, address in self.metrics_hosts.items()
         ]
-        told = [s for s in self.inputs.catalog if s.metrics and role_of(s) is not Role.EDGE]
-        here = [s for s in told if not s.slots and role_of(s) in self.roles]
-        holder = self.inputs.settings.holder
-        return [
-            *edges,
-            *(Target(service=s.name, address=f"{s.name}:{s.port}", path=s.metrics) for s in here),
-            *(
-                Target(
-                    service=s.name,
-                    address=self.metrics_hosts[holder(role_of(s))],
-                    path=f"/metrics/{s.name}",
-                )
-                for s in told
-                if s not in here
-            ),
+        own = [
+            self._target(s, s.metrics)
+            for s in self.inputs.catalog
+            if s.metrics and role_of(s) is not Role.EDGE
         ]
+        return [*edges, *own]
+
+    def _target(self, service: Service, path: str) -> Target:
+        role = role_of(service)
+        if role in self.roles and not service.slots:
+            return Target(service=service.name, address=f"{service.name}:{service.port}", path=path)
+        edge = self.metrics_hosts[self.inputs.settings.holder(role)]
+        return Target(service=service.name, address=edge, path=f"/metrics/{service.name}")
 
     def _edge(self) -> None:
         edge = self._service(Kind.EDGE)
