@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Generator
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -57,7 +56,7 @@ def identities(staging: Platform) -> list[str]:
 
 
 def test_a_lost_bucket_is_filled_from_the_copy_and_a_lost_row_comes_back_from_it(
-    staging: Platform, tmp_path: Path
+    staging: Platform,
 ) -> None:
     run = shell(staging.outputs()["servers"]["main"])
     mark = uuid.uuid4()
