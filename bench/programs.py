@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from localcloud.home import Home
 from localcloud.images.base import BASE_PACKAGES, REDIS_PACKAGES, STABLE
 from localcloud.images.postgres_release import POSTGRES
-from localcloud.images.sources import Sources
+from localcloud.images.sources import Sources, extract
 from localcloud.objects.store import VERSITYGW
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -65,8 +64,3 @@ def install_sshd(root: Path) -> Path:
     for name in ("openssh-server", "libwrap0"):
         extract(found[name], root / "sshd")
     return root / "sshd"
-
-
-def extract(package: Path, into: Path) -> None:
-    """Unpack one of Debian's packages."""
-    subprocess.run(["dpkg-deb", "--extract", str(package), str(into)], check=True)

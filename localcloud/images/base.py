@@ -11,7 +11,7 @@ from pathlib import Path
 
 from localcloud.images.layers import LayerStore, LayerWriter, key_of
 from localcloud.images.model import Layer
-from localcloud.images.sources import NODE_WHEEL, Sources
+from localcloud.images.sources import NODE_WHEEL, Sources, extract
 
 STABLE = "bookworm"
 # Redis 7 is in Debian 12 only, and newer programs run on its C library: so it is the base of all.
@@ -130,4 +130,4 @@ def _applets(debs: Sequence[Path]) -> list[str]:
 
 def _unpack(debs: Sequence[Path], package: str, folder: Path) -> None:
     (deb,) = (deb for deb in debs if deb.name.startswith(f"{package}_"))
-    subprocess.run(["dpkg-deb", "--extract", str(deb), str(folder)], check=True)
+    extract(deb, folder)

@@ -170,6 +170,11 @@ class Sources:
             shutil.rmtree(draft, ignore_errors=True)
 
 
+def extract(package: Path, into: Path) -> None:
+    """Unpack one of Debian's packages; nothing is installed."""
+    subprocess.run(["dpkg-deb", "--extract", str(package), str(into)], check=True)
+
+
 def _run(
     *command: str,
     remedy: str,

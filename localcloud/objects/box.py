@@ -7,14 +7,13 @@ from Hetzner's: no sub-accounts, so all stacks have one key, and a folder each.
 from __future__ import annotations
 
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from localcloud.credentials import Credentials
 from localcloud.home import Home
-from localcloud.images.sources import Sources
+from localcloud.images.sources import Sources, extract
 from localcloud.machines.outer import PUBLIC_GATEWAY
 
 PORT: Final = 7023
@@ -52,7 +51,7 @@ class StorageBox:
             package = Sources(self.home.images / "sources").debian(_SUITE, [_PACKAGE])[_PACKAGE]
             draft = place.with_suffix(".new")
             shutil.rmtree(draft, ignore_errors=True)
-            subprocess.run(["dpkg-deb", "--extract", str(package), str(draft)], check=True)
+            extract(package, draft)
             draft.rename(place)
         return place / "usr/bin" / _PACKAGE
 
