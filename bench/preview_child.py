@@ -15,7 +15,6 @@ from ops.garbage import not_collected
 
 with not_collected():
     import pulumi
-    import pulumi_random as random
 
     # What runs a program counts, and all that the program imports.
     import_module("pulumi.automation")
@@ -39,6 +38,7 @@ def platform(stack: str) -> None:
 
 def floor(stack: str, count: int) -> None:
     """Preview as many random ids, all unchanged; only the preview counts."""
+    random = import_module("pulumi_random")
 
     def program() -> None:
         provider = random.Provider("random")

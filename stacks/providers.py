@@ -1,9 +1,10 @@
 """The provider of each vendor, built once.
 
-They carry no tokens: each official plugin reads its own environment variables (HCLOUD_TOKEN,
+They are given no tokens: each official plugin reads its own environment variables (HCLOUD_TOKEN,
 CLOUDFLARE_API_TOKEN, GITHUB_TOKEN, and HCLOUD_ENDPOINT, CLOUDFLARE_BASE_URL, GITHUB_BASE_URL for
-another address), so no credential is ever in the state. Default providers are disabled in the
-stacks' configuration: a resource without an explicit provider is an error.
+another address). Only GitHub's SDK makes its token an input, a secret in the state. Default
+providers are disabled in the stacks' configuration: a resource without an explicit provider is an
+error.
 """
 
 from __future__ import annotations
@@ -11,12 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_command as command
-import pulumi_github as github
-import pulumi_hcloud as hcloud
-import pulumi_random as random
 
-from components.cloudflare import sdk as cloudflare
+from components.sdk import cloudflare, command, github, hcloud, random
 from stacks.settings import Settings
 
 

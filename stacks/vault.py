@@ -6,7 +6,6 @@ import hashlib
 from typing import ClassVar
 
 import pulumi
-import pulumi_random as random
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -19,6 +18,7 @@ from catalog import Catalog
 from catalog.environment import Generated
 from components.component import Component
 from components.data.certificate import authority, server_certificate
+from components.sdk import random
 
 
 class Vault(Component):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import pulumi
 
-from components.cloudflare import sdk
 from components.component import Component
+from components.sdk import cloudflare
 
 if TYPE_CHECKING:
-    from components.cloudflare.sdk import R2BucketLifecycleRuleArgsDict, R2BucketLockRuleArgsDict
+    from components.sdk.cloudflare import R2BucketLifecycleRuleArgsDict, R2BucketLockRuleArgsDict
 
 DAY: Final = 86_400
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
@@ -66,7 +66,7 @@ class BackupBucket(Component):
         if problems:
             raise ValueError("\n".join(problems))
         super().__init__(name, opts)
-        bucket = sdk.R2Bucket(
+        bucket = cloudflare.R2Bucket(
             f"{name}-bucket",
             account_id=args.account_id,
             name=args.bucket,
@@ -84,7 +84,7 @@ class BackupBucket(Component):
                 ),
             ),
         )
-        sdk.R2BucketLifecycle(
+        cloudflare.R2BucketLifecycle(
             f"{name}-lifecycle",
             account_id=args.account_id,
             bucket_name=bucket.name,
@@ -93,7 +93,7 @@ class BackupBucket(Component):
             opts=self.child_options(),
         )
         if locks := _locks(args):
-            sdk.R2BucketLock(
+            cloudflare.R2BucketLock(
                 f"{name}-lock",
                 account_id=args.account_id,
                 bucket_name=bucket.name,

@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 import pulumi
 
-from components.cloudflare import sdk
 from components.component import Component
+from components.sdk import cloudflare
 
 AUTOMATIC_TTL: Final = 1
 """The only TTL that Cloudflare takes for a proxied record."""
@@ -117,7 +117,7 @@ class Records(Component):
         zones = {ascii_name(domain): zone_id for domain, zone_id in args.zones.items()}
         ids: dict[str, pulumi.Output[str]] = {}
         for record in plan.records:
-            resource = sdk.DnsRecord(
+            resource = cloudflare.DnsRecord(
                 f"{name}-{record.role}",
                 zone_id=zones[record.domain],
                 # The full name: the API answers with it, and a short one would be a difference.

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import pulumi
 
-from components.cloudflare import sdk
 from components.component import Component
+from components.sdk import cloudflare
 
 if TYPE_CHECKING:
-    from components.cloudflare.sdk import RulesetRuleArgsDict
+    from components.sdk.cloudflare import RulesetRuleArgsDict
 
 CACHE_PHASE: Final = "http_request_cache_settings"
 MINIMUM_EDGE_TTL: Final = 7200
@@ -92,13 +92,13 @@ class Zone(Component):
             self._setting(name, args, "security_header", _security_header(args.hsts))
         self.ds_record = pulumi.Output.from_input("")
         if args.dnssec:
-            dnssec = sdk.ZoneDnssec(
+            dnssec = cloudflare.ZoneDnssec(
                 f"{name}-dnssec", zone_id=args.zone_id, status="active", opts=self.child_options()
             )
             self.ds_record = dnssec.ds
         rules = _cache_rules(args.cache) if args.cache is not None else []
         if rules:
-            sdk.Ruleset(
+            cloudflare.Ruleset(
                 f"{name}-cache",
                 zone_id=args.zone_id,
                 kind="zone",
@@ -115,7 +115,7 @@ class Zone(Component):
         self.register()
 
     def _setting(self, name: str, args: ZoneArgs, setting: str, value: object) -> None:
-        sdk.ZoneSetting(
+        cloudflare.ZoneSetting(
             f"{name}-{setting.replace('_', '-')}",
             zone_id=args.zone_id,
             setting_id=setting,

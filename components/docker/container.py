@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_docker as docker
 
 from components.docker.host import Host
 from components.docker.image import pulled
+from components.sdk import docker
 from components.values import resolved
+
+if TYPE_CHECKING:
+    from components.sdk.docker import ContainerMountArgsDict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,31 +111,6 @@ class Described:
     env: pulumi.Output[dict[str, str]]
 
 
-class _Given(pulumi.CustomResource):
-    """Behind an SDK's class, registers only the properties that are given.
-
-    The SDK makes an output, which is several futures, of every property that there is: of a
-    container's seventy-eight a third is given, and what the daemon adds nobody reads.
-    """
-
-    def __init__(
-        self,
-        t: str,
-        name: str,
-        props: docker.ContainerArgs,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        held = vars(props)
-        for unset in [key for key, value in held.items() if value is None]:
-            del held[unset]
-        # Not a mapping, as the SDKs' own classes hand it on: its type has the vendor's spelling.
-        super().__init__(t, name, cast(Any, props), opts)
-
-
-class _Container(docker.Container, _Given):
-    pass
-
-
 _NEVER_UPDATED = ("healthcheck", "init", "tmpfs")
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 
@@ -161,7 +139,7 @@ def container(
     variables = resolved(args.env)
     env = variables.apply(lambda found: [f"{key}={value}" for key, value in sorted(found.items())])
     args.host.containers.append(Described(args=args, env=variables))
-    return _Container(
+    return docker.Container(
         name,
         name=args.container,
         hostname=None if args.joined else args.container,
@@ -171,9 +149,7 @@ def container(
         envs=env,
         read_only=args.runtime.read_only,
         tmpfs=tmpfs(args),
-        capabilities=docker.ContainerCapabilitiesArgs(
-            drops=["ALL"], adds=list(args.runtime.add_capabilities)
-        ),
+        capabilities={"drops": ["ALL"], "adds": list(args.runtime.add_capabilities)},
         security_opts=["no-new-privileges:true"],
         memory=args.runtime.memory,
         # Equal to memory: no swap. Left out, the provider finds a difference at every preview.
@@ -185,46 +161,41 @@ def container(
         restart="unless-stopped",
         stop_timeout=args.stop_timeout,
         destroy_grace_seconds=args.stop_timeout,
-        healthcheck=docker.ContainerHealthcheckArgs(
-            tests=list(args.health.test),
-            interval=seconds(args.health.interval),
-            timeout=seconds(args.health.timeout),
-            retries=args.health.retries,
-            start_period=seconds(args.health.grace),
-            start_interval=seconds(args.health.start_interval),
-        ),
+        healthcheck={
+            "tests": list(args.health.test),
+            "interval": seconds(args.health.interval),
+            "timeout": seconds(args.health.timeout),
+            "retries": args.health.retries,
+            "start_period": seconds(args.health.grace),
+            "start_interval": seconds(args.health.start_interval),
+        },
         wait=True,
         wait_timeout=args.start_timeout,
         mounts=[_mount(mount) for mount in args.mounts],
         ports=[
-            docker.ContainerPortArgs(
-                internal=p.port, external=p.port, protocol=p.protocol, ip=p.address
-            )
+            {"internal": p.port, "external": p.port, "protocol": p.protocol, "ip": p.address}
             for p in args.ports
         ],
         # By id: the daemon reports it so, whatever it was given.
         network_mode=pulumi.Output.concat("container:", args.joined.id) if args.joined else None,
         networks_advanced=[
-            docker.ContainerNetworksAdvancedArgs(name=network, aliases=list(args.aliases) or None)
+            {"name": network, "aliases": list(args.aliases) or None}
             for network in args.runtime.networks
             if not args.joined
         ],
         sysctls=dict(args.sysctls) or None,
-        labels=[
-            docker.ContainerLabelArgs(label=key, value=value)
-            for key, value in sorted(args.labels.items())
-        ],
+        labels=[{"label": key, "value": value} for key, value in sorted(args.labels.items())],
         opts=options,
     )
 
 
-def _mount(mount: Mount) -> docker.ContainerMountArgs:
-    return docker.ContainerMountArgs(
-        type="bind",
-        source=mount.source,
-        target=mount.target,
-        read_only=mount.read_only,
-    )
+def _mount(mount: Mount) -> ContainerMountArgsDict:
+    return {
+        "type": "bind",
+        "source": mount.source,
+        "target": mount.target,
+        "read_only": mount.read_only,
+    }
 
 
 def seconds(value: int) -> str:

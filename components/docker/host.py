@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 import pulumi
-import pulumi_command as command
-import pulumi_docker as docker
 
 from components.component import Component
 from components.docker.ssh import SshTarget
+from components.sdk import command, docker
 
 if TYPE_CHECKING:
     from components.docker.container import Described
@@ -88,7 +87,7 @@ class Host(Component):
                 identity_file=args.identity_file,
             )
         )
-        ready = command.local.Command(
+        ready = command.Command(
             f"{name}-ready",
             create=self.target.apply(_ready_script),
             opts=self._with_server(self.child_options()),
@@ -105,9 +104,7 @@ class Host(Component):
             # as it was, to compare what a replaced server held: a dead one must not be asked.
             disable_docker_daemon_check=True,
             registry_auth=[
-                docker.ProviderRegistryAuthArgs(
-                    address=registry, username=login.username, password=login.password
-                )
+                {"address": registry, "username": login.username, "password": login.password}
                 for registry, login in args.registries.items()
             ],
             opts=self.child_options(),
@@ -132,7 +129,7 @@ class Host(Component):
         triggers: list[pulumi.Input[str]] | None = None,
         depends_on: list[pulumi.Resource] | None = None,
         delete: str | None = None,
-    ) -> command.local.Command:
+    ) -> command.Command:
         """Run a shell text on the server when it is new or when text or input change.
 
         `stdin` reaches the text as its standard input; mark it secret when it is.
@@ -146,7 +143,7 @@ class Host(Component):
                 lambda both: both[0].command(text)
             )
 
-        return command.local.Command(
+        return command.Command(
             name,
             create=remote(create),
             update=remote(create),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pulumi
-import pulumi_docker as docker
 
 from components.docker.host import Host
+from components.sdk import docker
 
 
 def pulled(name: str, parent: pulumi.Resource, host: Host, reference: str) -> docker.RemoteImage:

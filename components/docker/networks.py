@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pulumi
-import pulumi_docker as docker
 
 from components.component import Component
 from components.docker.host import Host
+from components.sdk import docker
 
 
 @dataclass(frozen=True, kw_only=True)

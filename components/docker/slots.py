@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pulumi
-import pulumi_docker as docker
 
 from components.component import Component
 from components.docker.container import (
@@ -19,6 +18,7 @@ from components.docker.container import (
 )
 from components.docker.files import Files, FilesArgs
 from components.docker.host import Host
+from components.sdk import docker
 
 # What a change of the catalogue may not do to a live container: replace it. It holds from the
 # service's next release on, whose container is made in the idle slot. The image is not in the

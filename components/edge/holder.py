@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_docker as docker
 
 from components.docker.container import ContainerArgs, Health, Port, Runtime, container
 from components.docker.host import Host
+from components.sdk import docker
 
 NAME = "edge-holder"
 ALIAS = "edge"

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pulumi
-import pulumi_github as github
 
 from components.component import Component
 from components.github.names import logical, name_errors
 from components.github.protection import BranchProtectionArgs, branch_ruleset
+from components.sdk import github
+
+if TYPE_CHECKING:
+    from components.sdk.github import (
+        RepositoryEnvironmentDeploymentBranchPolicyArgsDict,
+        RepositoryEnvironmentReviewerArgsDict,
+    )
 
 MAX_REVIEWERS = 6
 """Users and teams together, of which one has to approve."""
@@ -162,12 +168,14 @@ class Environment(Component):
         restricted = bool(branches or tags)
         reviewed = args.gate is Gate.REVIEWERS
         waits = args.required_reviewers_available and args.wait_minutes > 0
-        reviewers = github.RepositoryEnvironmentReviewerArgs(
-            users=list(args.reviewers.users) or None, teams=list(args.reviewers.teams) or None
-        )
-        policy = github.RepositoryEnvironmentDeploymentBranchPolicyArgs(
-            protected_branches=False, custom_branch_policies=True
-        )
+        reviewers: RepositoryEnvironmentReviewerArgsDict = {
+            "users": list(args.reviewers.users) or None,
+            "teams": list(args.reviewers.teams) or None,
+        }
+        policy: RepositoryEnvironmentDeploymentBranchPolicyArgsDict = {
+            "protected_branches": False,
+            "custom_branch_policies": True,
+        }
         return github.RepositoryEnvironment(
             f"{name}-environment",
             repository=args.repository,

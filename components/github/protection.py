@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pulumi
-import pulumi_github as github
 
 from components.component import Component
+from components.sdk import github
+
+if TYPE_CHECKING:
+    from components.sdk.github import RepositoryRulesetRulesRequiredStatusChecksArgsDict
 
 DEFAULT_BRANCH = "~DEFAULT_BRANCH"
 """GitHub's name for whatever the default branch is called."""
@@ -62,41 +65,35 @@ def branch_ruleset(
     name: str, ruleset: str, args: BranchProtectionArgs, opts: pulumi.ResourceOptions
 ) -> github.RepositoryRuleset:
     """The active ruleset called `ruleset`: no deletion, no force push, reviewed pull requests."""
-    checks = [
-        github.RepositoryRulesetRulesRequiredStatusChecksRequiredCheckArgs(context=check)
-        for check in args.required_checks
-    ]
+    checks: RepositoryRulesetRulesRequiredStatusChecksArgsDict = {
+        "required_checks": [{"context": check} for check in args.required_checks],
+        "strict_required_status_checks_policy": True,
+    }
     return github.RepositoryRuleset(
         name,
         name=ruleset,
         repository=args.repository,
         target="branch",
         enforcement="active",
-        conditions=github.RepositoryRulesetConditionsArgs(
-            ref_name=github.RepositoryRulesetConditionsRefNameArgs(
-                includes=[_ref(branch) for branch in args.branches], excludes=[]
-            )
-        ),
-        rules=github.RepositoryRulesetRulesArgs(
-            deletion=True,
-            non_fast_forward=True,
+        conditions={
+            "ref_name": {"includes": [_ref(branch) for branch in args.branches], "excludes": []}
+        },
+        rules={
+            "deletion": True,
+            "non_fast_forward": True,
             # Left out rather than false: GitHub reports the absent rule as absent.
-            required_linear_history=args.linear_history or None,
-            required_signatures=args.signed_commits or None,
-            pull_request=github.RepositoryRulesetRulesPullRequestArgs(
-                allowed_merge_methods=list(args.merge_methods),
-                required_approving_review_count=args.approvals,
-                dismiss_stale_reviews_on_push=True,
-                require_code_owner_review=args.code_owner_review,
-                require_last_push_approval=args.last_push_approval,
-                required_review_thread_resolution=True,
-            ),
-            required_status_checks=github.RepositoryRulesetRulesRequiredStatusChecksArgs(
-                required_checks=checks, strict_required_status_checks_policy=True
-            )
-            if checks
-            else None,
-        ),
+            "required_linear_history": args.linear_history or None,
+            "required_signatures": args.signed_commits or None,
+            "pull_request": {
+                "allowed_merge_methods": list(args.merge_methods),
+                "required_approving_review_count": args.approvals,
+                "dismiss_stale_reviews_on_push": True,
+                "require_code_owner_review": args.code_owner_review,
+                "require_last_push_approval": args.last_push_approval,
+                "required_review_thread_resolution": True,
+            },
+            "required_status_checks": checks if args.required_checks else None,
+        },
         opts=opts,
     )
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pulumi
-import pulumi_github as github
 
 from components.component import Component
 from components.github.names import logical, name_errors
+from components.sdk import github
 
 
 def prefixed(prefix: str, values: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Input[str]]:

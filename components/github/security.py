@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pulumi
-import pulumi_command as command
-import pulumi_github as github
 
 from components.component import Component
+from components.sdk import command, github
 
 # The token reaches curl by its standard input: neither the state nor the list of processes
 # shows it. It and the address are the variables of the official GitHub plugin.
@@ -87,7 +86,7 @@ class RepositorySecurity(Component):
                 }
             }
         )
-        command.local.Command(
+        command.Command(
             f"{name}-secret-scanning",
             create=_PATCH,
             environment={"SETTINGS": settings, "REPOSITORY": repository},

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pulumi
-import pulumi_hcloud as hcloud
 
 from components.component import Component
+from components.sdk import hcloud
+
+if TYPE_CHECKING:
+    from components.sdk.hcloud import FirewallRuleArgsDict
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
 
@@ -61,11 +64,11 @@ class Firewall(Component):
         self.register()
 
 
-def _rule(rule: Rule, sources: Sequence[str]) -> hcloud.FirewallRuleArgs:
-    return hcloud.FirewallRuleArgs(
-        description=rule.description,
-        direction="in",
-        protocol=rule.protocol,
-        port=str(rule.port),
-        source_ips=list(sources),
-    )
+def _rule(rule: Rule, sources: Sequence[str]) -> FirewallRuleArgsDict:
+    return {
+        "description": rule.description,
+        "direction": "in",
+        "protocol": rule.protocol,
+        "port": str(rule.port),
+        "source_ips": list(sources),
+    }

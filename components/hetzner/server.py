@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pulumi
-import pulumi_hcloud as hcloud
-import pulumi_random as random
 
 from components.component import Component
 from components.hetzner.cloudinit import DATA_ROOT, CloudInit
 from components.hetzner.hostkey import host_key, seed_of
 from components.hetzner.servertypes import Location, ServerType
+from components.sdk import hcloud, random
 
 IMAGE = "debian-13"
 DISK_ROOT = "/srv/manacore/data"
@@ -86,12 +85,8 @@ class Server(Component):
             location=args.location.value,
             user_data=user_data,
             ssh_keys=args.key_ids,
-            public_nets=[
-                hcloud.ServerPublicNetArgs(
-                    ipv4_enabled=True, ipv4=args.address_id, ipv6_enabled=False
-                )
-            ],
-            networks=[hcloud.ServerNetworkArgs(network_id=args.network_id, ip=args.private_ip)],
+            public_nets=[{"ipv4_enabled": True, "ipv4": args.address_id, "ipv6_enabled": False}],
+            networks=[{"network_id": args.network_id, "ip": args.private_ip}],
             firewall_ids=[args.firewall_id],
             placement_group_id=args.placement_group_id,
             backups=args.backups,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pulumi
-import pulumi_hcloud as hcloud
 
 from components.component import Component
+from components.sdk import hcloud
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 from pulumi import automation as auto
 
-from components.cloudflare import sdk
+from components.sdk import cloudflare
 from localcloud.home import Home
 from localcloud.providers.cloudflare import provider
 from localcloud.providers.server import debug_providers, serve
@@ -32,8 +32,8 @@ class Engine:
         """The stack with this program in it."""
 
         def inline() -> None:
-            cloudflare = sdk.Provider("cloudflare")
-            program(pulumi.ResourceOptions(providers=[cloudflare]))
+            vendor = cloudflare.Provider("cloudflare")
+            program(pulumi.ResourceOptions(providers=[vendor]))
 
         settings = auto.ProjectSettings(
             name="cloudflare-test",

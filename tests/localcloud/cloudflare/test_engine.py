@@ -10,10 +10,10 @@ import pulumi
 import pytest
 from pulumi import automation as auto
 
-from components.cloudflare import sdk
 from components.cloudflare.bucket import BackupBucket, BackupBucketArgs
 from components.cloudflare.records import PublicHost, Records, RecordsArgs
 from components.cloudflare.zone import CacheRules, Hsts, Zone, ZoneArgs
+from components.sdk import cloudflare
 from tests.localcloud.cloudflare.engine import Engine, Program, attached
 from tests.localcloud.cloudflare.serving import ACCOUNT, DOMAIN, ZONE, Served
 
@@ -139,7 +139,7 @@ def test_what_exists_is_imported_without_a_change(engine: Engine, served: Served
             return pulumi.ResourceOptions.merge(provider, adopted)
 
         def run(opts: pulumi.ResourceOptions) -> None:
-            sdk.DnsRecord(
+            cloudflare.DnsRecord(
                 "old",
                 zone_id=ZONE,
                 type="A",
@@ -149,14 +149,14 @@ def test_what_exists_is_imported_without_a_change(engine: Engine, served: Served
                 proxied=False,
                 opts=options(opts, f"{ZONE}/{record.id}"),
             )
-            sdk.R2Bucket(
+            cloudflare.R2Bucket(
                 "bucket",
                 account_id=ACCOUNT,
                 name="old-bucket",
                 jurisdiction="default",
                 opts=options(opts, f"{ACCOUNT}/old-bucket/default"),
             )
-            sdk.ZoneSetting(
+            cloudflare.ZoneSetting(
                 "ssl",
                 zone_id=ZONE,
                 setting_id="ssl",
@@ -173,7 +173,7 @@ def test_what_exists_is_imported_without_a_change(engine: Engine, served: Served
 
 def test_a_refusal_names_the_resource_and_what_the_api_said(engine: Engine) -> None:
     def bad(opts: pulumi.ResourceOptions) -> None:
-        sdk.DnsRecord(
+        cloudflare.DnsRecord(
             "bad", zone_id=ZONE, type="A", name=DOMAIN, content="nowhere", ttl=300, opts=opts
         )
 
