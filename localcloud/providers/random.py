@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import crypt
 import secrets
 import string
-import warnings
 from typing import Final
+
+import bcrypt
 
 from localcloud.providers.framework import (
     Boolean,
@@ -220,10 +220,7 @@ def _generate(inputs: Values) -> str:
 
 def _bcrypt(text: str) -> str:
     """The hash with cost 10; bcrypt reads 72 bytes at most."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        salt = crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=2**10)  # noqa: S324 - it is bcrypt
-        return crypt.crypt(text.encode()[:72].decode(errors="ignore"), salt)
+    return bcrypt.hashpw(text.encode()[:72], bcrypt.gensalt(10, prefix=b"2a")).decode()
 
 
 def _no_client(config: Values) -> None:
