@@ -13,6 +13,8 @@ from urllib.parse import quote
 from ops.adoption.api import ask
 
 _PUBLIC = "https://api.github.com/"
+# Of lists, GitHub gives thirty entries unless more are asked for.
+_WHOLE_PAGE = {"per_page": "100"}
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,20 @@ class GitHub:
                 return str(found["id"])
         return None
 
+    def policy(self, inputs: Mapping[str, Any]) -> str | None:
+        """What lets branches or tags of that pattern deploy to the environment."""
+        repository, environment = str(inputs["repository"]), str(inputs["environment"])
+        place = f"environments/{quote(environment, safe='')}/deployment-branch-policies"
+        listed = cast("dict[str, list[dict[str, Any]]]", self._get(repository, place) or {})
+        kind = "branch" if "branchPattern" in inputs else "tag"
+        for found in listed.get("branch_policies", []):
+            if found["name"] == inputs[f"{kind}Pattern"] and found.get("type", "branch") == kind:
+                return ":".join([repository, environment, str(found["id"])])
+        return None
+
     def _get(self, repository: str, path: str) -> Any:  # noqa: ANN401 - a vendor's JSON
         base = self.variables.get("GITHUB_BASE_URL") or _PUBLIC
         # A server of one's own has its API below a path.
         root = base if base == _PUBLIC else f"{base.rstrip('/')}/api/v3/"
         url = f"{root}repos/{self.owner}/{repository}/{path}"
-        return ask(url, "GITHUB_TOKEN", self.variables, {})
+        return ask(url, "GITHUB_TOKEN", self.variables, _WHOLE_PAGE)

@@ -34,6 +34,8 @@ class Lookups:
             "cloudflare:index/r2Bucket:R2Bucket": cloudflare.bucket,
             "github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable": github.variable,
             "github:index/repositoryRuleset:RepositoryRuleset": github.ruleset,
+            "github:index/repositoryEnvironmentDeploymentPolicy:"
+            "RepositoryEnvironmentDeploymentPolicy": github.policy,
             "docker:index/container:Container": docker.container,
             "docker:index/network:Network": docker.network,
         }

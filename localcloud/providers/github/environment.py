@@ -149,6 +149,9 @@ class RepositoryEnvironmentDeploymentPolicy(Resource[Client]):
             return same[0] if same else None
 
         made = ctx.client.post(path, {"name": pattern, "type": kind}, existing)
+        # Of one that is there already GitHub answers only where (303): the official plugin goes on
+        # to there, this client does not.
+        made = made or existing() or {}
         identity = build_id(inputs["repository"], inputs["environment"], str(made["id"]))
         return identity, {
             "policyId": made["id"],

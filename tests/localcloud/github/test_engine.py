@@ -145,6 +145,28 @@ def test_what_exists_is_imported_without_a_change(engine: Engine, served: Served
     assert engine.preview() == {}
 
 
+def test_a_pattern_that_may_deploy_already_is_taken_as_it_is(
+    engine: Engine, served: Served
+) -> None:
+    engine.up()
+    place = f"/repos/{OWNER}/{REPOSITORY}/environments/{ENVIRONMENT.environment}"
+    policies = f"{place}/deployment-branch-policies"
+    before = served.client().get(policies).json()
+    assert before["branch_policies"]
+    # As after a kill between the answer and the state: it is there, and nobody knows.
+    state = engine.stack.export_stack()
+    deployment: dict[str, Any] = dict(state.deployment or {})
+    deployment["resources"] = [
+        found for found in deployment["resources"] if "DeploymentPolicy" not in str(found["type"])
+    ]
+    engine.stack.import_stack(auto.Deployment(version=state.version, deployment=deployment))
+
+    assert engine.up()["create"] == len(before["branch_policies"])
+
+    assert served.client().get(policies).json() == before
+    assert engine.preview() == {}
+
+
 @pytest.mark.parametrize(
     "fault",
     [

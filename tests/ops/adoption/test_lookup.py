@@ -32,6 +32,7 @@ STATE: dict[str, Any] = {
 LABELS = {"stack": "staging"}
 RECORD = {"zoneId": "z", "name": "a.example.com", "type": "A", "content": "2.2.2.2"}
 VARIABLE = {"repository": "mono", "environment": "staging", "variableName": "HOST"}
+POLICY = "github:index/repositoryEnvironmentDeploymentPolicy:RepositoryEnvironmentDeploymentPolicy"
 Install = Callable[[Any], list[str]]
 
 
@@ -102,15 +103,35 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Install:
             "github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable",
             VARIABLE,
             {"name": "HOST", "value": "1"},
-            "api/v3/repos/team/mono/environments/staging/variables/HOST",
+            "api/v3/repos/team/mono/environments/staging/variables/HOST?per_page=100",
             "mono:staging:HOST",
         ),
         (
             "github:index/repositoryRuleset:RepositoryRuleset",
             {"repository": "mono", "name": "main"},
             [{"id": 1, "name": "other"}, {"id": 2, "name": "main"}],
-            "api/v3/repos/team/mono/rulesets",
+            "api/v3/repos/team/mono/rulesets?per_page=100",
             "2",
+        ),
+        (
+            POLICY,
+            {"repository": "mono", "environment": "staging", "branchPattern": "main"},
+            {
+                "branch_policies": [
+                    {"id": 1, "name": "main", "type": "tag"},
+                    {"id": 2, "name": "release/*"},
+                    {"id": 3, "name": "main", "type": "branch"},
+                ]
+            },
+            "api/v3/repos/team/mono/environments/staging/deployment-branch-policies?per_page=100",
+            "mono:staging:3",
+        ),
+        (
+            POLICY,
+            {"repository": "mono", "environment": "staging", "tagPattern": "v*"},
+            {"branch_policies": [{"id": 4, "name": "v*", "type": "tag"}]},
+            "api/v3/repos/team/mono/environments/staging/deployment-branch-policies?per_page=100",
+            "mono:staging:4",
         ),
     ],
 )
