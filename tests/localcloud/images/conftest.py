@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from localcloud.docker_daemon import DockerDaemon
 from localcloud.home import Home
 from localcloud.images.apps import Apps
 from localcloud.images.base import Bases
@@ -37,6 +38,7 @@ def apps(bases: Bases) -> Apps:
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
     """A network for the containers of one file."""
+    DockerDaemon(Home.from_environment()).ensure()
     bench = Bench()
     bench.open()
     yield bench
