@@ -78,7 +78,7 @@ def up(
     else:
         console.note(steps.table())
         status.show(found)
-    if not status.all_healthy(found):
+    if not found.healthy:
         raise typer.Exit(1)
 
 

@@ -40,9 +40,10 @@ def outputs(
         "servers": {name: _server(settings, name, machine) for name, machine in machines.items()},
         "services": [_service(s, settings, hosts, ledger) for s in catalog.counted],
         "support": [
-            {**_service(s, settings, hosts, ledger), **_of_edge(s, settings, edges)}
+            {**_service(s, settings, hosts, ledger), **place}
             for s in catalog
             if s not in catalog.counted
+            for place in _places(s, edges)
         ],
         "urls": {s.name: hosts.url(s) for s in catalog.routed},
         "dashboards": {"platform": f"{hosts.url(grafana)}/d/platform"},
@@ -69,13 +70,18 @@ def _server(settings: Settings, name: str, machine: Machine) -> dict[str, pulumi
     }
 
 
-def _of_edge(
-    service: Service, settings: Settings, edges: Mapping[str, pulumi.Input[str]]
-) -> dict[str, pulumi.Input[Any]]:
-    """An edge's container is named by what it is made of."""
-    if service.kind is not Kind.EDGE:
-        return {}
-    return {"container": edges[settings.holder(role_of(service))]}
+def _places(
+    service: Service, edges: Mapping[str, pulumi.Input[str]]
+) -> list[dict[str, pulumi.Input[Any]]]:
+    """Where a service is, beside what `_service` says: an edge and its holder are on each server.
+
+    An edge's container is named by what it is made of.
+    """
+    if service.kind is Kind.HOLDER:
+        return [{"server": server} for server in edges]
+    if service.kind is Kind.EDGE:
+        return [{"server": server, "container": container} for server, container in edges.items()]
+    return [{}]
 
 
 def _service(

@@ -107,7 +107,7 @@ class Drill:
         since = time.monotonic()
         answers = self._brought_back(backups, lost_at)
         with self._step("until all services are healthy"):
-            services = status.awaited(self._stack, seconds=_HEALTHY_SECONDS)
+            services = status.awaited(self._stack, seconds=_HEALTHY_SECONDS).services
         rto = time.monotonic() - since
         # Another server answers now, at another address perhaps.
         self.__dict__.pop("_outputs", None)

@@ -136,10 +136,10 @@ def test_prometheus_gets_figures_of_everything_that_has_some(
 
 
 def test_a_stopped_container_is_named_and_comes_back(outputs: Answer, remote: Remote) -> None:
-    assert outputs["services"]
-    remote("docker stop quote-landing-blue")
+    edge = next(s["container"] for s in outputs["support"] if s["kind"] == "edge")
+    remote(f"docker stop quote-landing-blue {edge}")
     status = STAGING.manacore("status", code=1)
     assert status["healthy"] == 38
     assert [s["name"] for s in status["services"] if not s["healthy"]] == ["quote-landing"]
-    remote("docker start quote-landing-blue")
+    assert [s["name"] for s in status["support"] if not s["healthy"]] == ["edge"]
     assert STAGING.manacore("up")["healthy"] == 39

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from ops.health import Containers, judge, parsed, short, unhealthy
-from ops.status import all_healthy, document
+from ops.status import Found, document, show
 
 IMAGE = "ghcr.io/wuesteon/chat-backend:main-4f1c2ab"
 OTHER = "ghcr.io/wuesteon/chat-backend:latest"
@@ -56,24 +58,60 @@ def test_a_container_without_a_check_is_not_called_healthy() -> None:
     assert unhealthy(bare, IMAGE, IMAGES) == "has no health check"
 
 
+EDGE: dict[str, Any] = {
+    "name": "edge",
+    "kind": "edge",
+    "slot": None,
+    "image": IMAGE,
+    "url": None,
+    "server": "main",
+    "container": "edge-1",
+}
+
+
+def found(*containers: dict[str, Any], support: list[dict[str, Any]] | None = None) -> Found:
+    """How one service is, and its support, on a server with these containers."""
+    image = {"reference": IMAGE, "id": IMAGES[IMAGE]}
+    there = {"main": parsed("\n".join(json.dumps(one) for one in [*containers, image]))}
+    return Found(services=judge([SERVICE], there), support=judge(support or [], there))
+
+
 def test_a_server_that_cannot_be_asked_makes_all_its_services_unhealthy() -> None:
     there = {"main": Containers(by_name={}, unreachable="server does not answer")}
-    found = judge([SERVICE], there)
-    assert found[0].reason == "server does not answer"
-    assert not all_healthy(found)
+    judged = judge([SERVICE], there)
+    assert judged[0].reason == "server does not answer"
+    assert not Found(services=judged, support=[]).healthy
 
 
 def test_the_answer_for_programs_has_the_count_and_every_service() -> None:
-    image = {"reference": IMAGE, "id": IMAGES[IMAGE]}
-    told = "\n".join([json.dumps(container()), json.dumps(image), ""])
-    found = judge([SERVICE], {"main": parsed(told)})
-    assert document(found) == {
+    edge = {**container(), "name": "/edge-1"}
+    both = found(container(), edge, support=[EDGE])
+    assert document(both) == {
         "healthy": 1,
         "total": 1,
         "services": [{**SERVICE, "healthy": True}],
+        "support": [{**EDGE, "healthy": True}],
     }
-    assert all_healthy(found)
+    assert both.healthy
 
 
-def test_no_services_are_not_all_healthy() -> None:
-    assert not all_healthy([])
+def test_services_without_their_edge_are_not_called_healthy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lost = found(container(), support=[EDGE])
+    assert not lost.healthy
+    show(lost)
+    *_, reason, last = capsys.readouterr().out.splitlines()
+    assert reason == "unhealthy: edge on main: has no container"
+    assert last == "1/1 services healthy, without edge on main"
+
+
+def test_the_last_line_is_the_count_alone_when_all_is_well(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show(found(container()))
+    assert capsys.readouterr().out.splitlines()[-1] == "1/1 services healthy"
+
+
+def test_no_services_are_not_healthy() -> None:
+    assert not Found(services=[], support=[]).healthy

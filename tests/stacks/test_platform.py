@@ -291,6 +291,20 @@ def test_in_phase_2_prometheus_scrapes_the_apps_over_the_private_network() -> No
     assert [p["ip"] for p in private] == ["10.1.0.10"]
 
 
+def test_the_outputs_name_the_edge_and_the_holder_of_each_server() -> None:
+    recorder, outputs = planned("production", servers=PHASE_2)
+    edges = [s for s in outputs["support"] if s["kind"] in ("edge", "holder")]
+    assert [(s["name"], s["server"]) for s in edges] == [
+        ("edge", "main"),
+        ("edge", "monitoring"),
+        ("edge-holder", "main"),
+        ("edge-holder", "monitoring"),
+    ]
+    running = {c.inputs["name"] for c in recorder.of(CONTAINER)}
+    assert {s["container"] for s in edges} <= running
+    assert len({s["container"] for s in edges if s["kind"] == "edge"}) == 2
+
+
 def test_production_is_protected_and_staging_is_not() -> None:
     for stack, protected in (("staging", False), ("production", True)):
         recorder, _ = planned(stack)
