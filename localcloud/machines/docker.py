@@ -39,7 +39,7 @@ ISOLATED_NETWORK = "manacore-isolated"
 STORAGE = {"docker": "/var/lib/docker", "containerd": "/var/lib/containerd"}
 # What systemd and an inner Docker need, short of `--privileged`, which some daemons refuse.
 RIGHTS = (
-    "--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE",
+    "--cap-add", "ALL",
     "--security-opt", "seccomp=unconfined",
     "--security-opt", "systempaths=unconfined",
     "--security-opt", "apparmor=unconfined",
@@ -47,6 +47,11 @@ RIGHTS = (
     "--tmpfs", "/run", "--tmpfs", "/run/lock",
     "--stop-signal", "SIGRTMIN+3", "--stop-timeout", "60",
 )  # fmt: skip
+
+# Not every machine has it to give. An older Docker then fails to start what was not told to do
+# without; a newer one leaves it out by itself, and refuses to hear of it.
+_WITHOUT = ("--cap-drop", "SYS_RESOURCE")
+_UNHEARD_OF = "invalid CapDrop"
 
 
 @dataclass(frozen=True)
@@ -87,8 +92,8 @@ class DockerMachines:
         disks = [f"--volume={name}-{part}:{path}" for part, path in STORAGE.items()]
         for part in STORAGE:
             docker("volume", "create", "--label", LABEL, f"{name}-{part}")
-        docker(
-            "create", "--name", name, "--hostname", spec.name, "--label", LABEL,
+        create_container(
+            "--name", name, "--hostname", spec.name, "--label", LABEL,
             "--label", f"manacore.server={spec.id}", *_labels(spec),
             # Back after the outer daemon was restarted, and after a reboot from the inside.
             "--restart", "unless-stopped",
@@ -246,6 +251,16 @@ def _server(server_id: int) -> str:
 
 def _network(network_id: int) -> str:
     return f"manacore-network-{network_id}"
+
+
+def create_container(*arguments: str) -> None:
+    """`docker create`, without what a machine may not have to give; raises `MachineError`."""
+    try:
+        docker("create", *_WITHOUT, *arguments)
+    except MachineError as error:
+        if _UNHEARD_OF not in str(error):
+            raise
+        docker("create", *arguments)
 
 
 def _labels(spec: MachineSpec) -> list[str]:
