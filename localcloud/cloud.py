@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -180,20 +181,22 @@ class LocalCloud:
         DockerMachines(self.home, self.steps.say).prepare()
 
     def _images(self, stack: str) -> None:
-        from catalog import load_catalog  # noqa: PLC0415
+        from catalog import InvalidInputError, load_catalog  # noqa: PLC0415
         from localcloud.images.build import ImageBuilder  # noqa: PLC0415
         from localcloud.registry.registry import Registry  # noqa: PLC0415
         from stacks.ledger import load_ledger  # noqa: PLC0415
 
         catalog = load_catalog()
-        ledger = load_ledger(
-            self.root / "releases" / f"{stack}.yaml", [service.name for service in catalog.slotted]
-        )
+        file = self.root / "releases" / f"{stack}.yaml"
+        apps: list[str] = []
+        # What is wrong with a ledger, the program says, with all else that is.
+        with suppress(InvalidInputError):
+            apps += load_ledger(file, [service.name for service in catalog.slotted]).images
         registry = Registry(self.home)
         registry.start(self.steps.say)
         others = [service.image for service in catalog if not service.slots and service.image]
         builder = ImageBuilder(self.home, registry, self.steps.say)
-        builder.ensure([*others, *ledger.images], catalog)
+        builder.ensure([*others, *apps], catalog)
 
     def _build_objects(self) -> None:
         ObjectStore(self.home).program()

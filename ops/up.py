@@ -16,7 +16,7 @@ from localcloud.home import Home
 from localcloud.processes import NotReadyError
 from localcloud.steps import Steps
 from ops import console, converge, drift, lock, server_lock, status
-from ops.failures import OpsError, told
+from ops.failures import InvalidInput, OpsError, told
 from ops.options import AsJson, Local, Parallel, Stack
 from ops.release import recovery, stale
 from ops.session import PARALLEL, Session, outputs
@@ -61,7 +61,9 @@ def up(
                 live = outputs(opened)
                 kept.enter_context(server_lock.held(live, stack, _WHAT))
                 converge.recover(opened, target)
-                recovery.mend(stack)
+                # What is wrong with a ledger, the program says, with all else that is.
+                with suppress(InvalidInput):
+                    recovery.mend(stack)
                 if not flip:
                     _refuse_to_flip(stack, live)
             if refresh is None:
@@ -83,8 +85,7 @@ def up(
 
 
 def _refuse_to_flip(stack: str, live: Mapping[str, Any]) -> None:
-    # What is wrong with a ledger, the program says, with all else that is.
-    with suppress(InvalidInputError):
+    with suppress(InvalidInput):
         unsettled = recovery.unsettled(recovery.RECEIPTS, stack)
         stale.refuse(recovery.read(stack), live, stack, unsettled)
 
@@ -97,6 +98,8 @@ def bring_up(cloud: LocalCloud, stack: str) -> None:
 
     try:
         cloud.up(stack)
+    except InvalidInputError as error:
+        raise InvalidInput([str(problem) for problem in error.problems]) from error
     except (
         engine.EngineError,
         stack_config.StackConfigError,

@@ -6,10 +6,11 @@ import json
 import socket
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.local.platform import Answer, Platform, Remote, get, shell
+from tests.local.platform import Answer, Platform, Remote, changed_tree, get, shell
 
 pytestmark = pytest.mark.local
 
@@ -143,3 +144,22 @@ def test_a_stopped_container_is_named_and_comes_back(outputs: Answer, remote: Re
     assert [s["name"] for s in status["services"] if not s["healthy"]] == ["quote-landing"]
     assert [s["name"] for s in status["support"] if not s["healthy"]] == ["edge"]
     assert STAGING.manacore("up")["healthy"] == 39
+
+
+def test_all_that_is_wrong_is_said_at_once_and_nothing_is_touched(tmp_path: Path) -> None:
+    wrong = Platform(
+        root=changed_tree(
+            tmp_path,
+            {
+                "Pulumi.staging.yaml": ("type: ccx33", "type: ccx99"),
+                "releases/staging.yaml": ("live: blue", "live: grene"),
+            },
+        )
+    )
+    refused = wrong.attempt("up")
+    assert refused.returncode == 2
+    assert "nothing was touched" in refused.stderr
+    assert "servers.main.type: server type ccx99 is not offered" in refused.stderr
+    assert "mana-core-auth.live: input should be 'blue' or 'green', not 'grene'" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert STAGING.manacore("up")["changes"] == {}
